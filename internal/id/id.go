@@ -72,8 +72,11 @@ func NewUUID(now time.Time) [16]byte {
 	return u
 }
 
-// FromUUID wraps a UUID that the database returned.
-func FromUUID[K Kind](u [16]byte) Of[K] { return Of[K]{u} }
+// The wrappers of a UUID that the database returned, one for each kind.
+func UserFromUUID(u [16]byte) User       { return User{u} }
+func TenantFromUUID(u [16]byte) Tenant   { return Tenant{u} }
+func SessionFromUUID(u [16]byte) Session { return Session{u} }
+func GrantFromUUID(u [16]byte) Grant     { return Grant{u} }
 
 // UUID returns the database form.
 func (i Of[K]) UUID() [16]byte { return i.uuid }

@@ -1,0 +1,48 @@
+// Package audit owns the append-only record of what happened: sign-ins, issued tokens,
+// denials. An event names identifiers (jti, grant), never a token or another secret.
+//
+// It knows neither HTTP nor SQL. Sign-ins are written before they are answered; token
+// issuances go through Recorder, which writes them in batches off the request's path.
+package audit
+
+import (
+	"time"
+
+	"github.com/signet-id/signet/internal/id"
+)
+
+// Action says what happened, as noun.verb in the past tense.
+type Action string
+
+// The actions.
+const (
+	SignedIn         Action = "session.signed_in"
+	SignInFailed     Action = "session.sign_in_failed"
+	SignInThrottled  Action = "session.sign_in_throttled"
+	SignedOut        Action = "session.signed_out"
+	PasswordChanged  Action = "user.password_changed"
+	Authorized       Action = "grant.authorized"
+	AuthorizeDenied  Action = "grant.denied"
+	CodeReused       Action = "grant.code_reused"
+	TokenIssued      Action = "token.issued"
+	TokenRefused     Action = "token.refused"
+	TokenRefreshed   Action = "token.refreshed"
+	RefreshReused    Action = "grant.refresh_reused"
+	TokenRevoked     Action = "token.revoked"
+	InstallationMade Action = "installation.bootstrapped"
+)
+
+// Event is one fact. Zero fields are unknown or do not apply.
+type Event struct {
+	At        time.Time
+	Action    Action
+	Tenant    id.Tenant
+	User      id.User
+	Client    string
+	Session   id.Session
+	Grant     id.Grant
+	TokenID   string // jti
+	Address   string // of the caller
+	RequestID string
+	Detail    map[string]string // small, never a secret
+}

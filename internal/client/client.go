@@ -1,0 +1,165 @@
+// Package client owns the registrations of OAuth clients: what a client may ask for, where
+// its people may be sent, and how it proves who it is.
+//
+// It knows neither HTTP nor SQL. Redirect URIs are in redirect.go.
+package client
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/secret"
+)
+
+// ID is a client identifier. New ones are "cli_…"; migrated ones may be any printable text,
+// but never look like the identifier of a user (RFC 9700 §4.15).
+type ID string
+
+// MaxID is the longest client id accepted, in bytes.
+const MaxID = 255
+
+// AuthMethod is how a client authenticates at the token endpoint (RFC 7591 §2).
+type AuthMethod string
+
+// The methods.
+const (
+	AuthNone  AuthMethod = "none" // a public client
+	AuthBasic AuthMethod = "client_secret_basic"
+	AuthPost  AuthMethod = "client_secret_post"
+)
+
+// The grant types a client can be registered for (RFC 7591 §2).
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+)
+
+// Client is one registration.
+type Client struct {
+	ID                     ID
+	Tenant                 id.Tenant // zero when the installation owns it
+	Name                   string    // shown to people
+	AuthMethod             AuthMethod
+	Secrets                []Secret // at most two valid at a time, for rotation
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+	Origins                []string // for CORS: scheme://host[:port]
+	GrantTypes             []string
+	Scopes                 []string
+	Audiences              []string      // allowed; the first is the default
+	PKCEOptional           bool          // confidential clients only
+	SkipConsent            bool          // first party: people are not asked
+	IDTokenAlgorithm       string        // "" is the server's default
+	AccessTokenLifetime    time.Duration // zero is the server's default
+	PolicyURI              string
+	TermsURI               string
+	DisabledAt             time.Time
+}
+
+// Secret is a stored client secret: only its digest.
+type Secret struct {
+	Hash      secret.Hash
+	ExpiresAt time.Time // zero: until it is removed
+}
+
+// Public reports whether the client cannot keep a secret.
+func (c Client) Public() bool { return c.AuthMethod == AuthNone }
+
+// Allows reports whether the client is registered for the grant type.
+func (c Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+
+// Enabled reports whether the client may be used at all.
+func (c Client) Enabled() bool { return c.DisabledAt.IsZero() }
+
+// RequiresPKCE reports whether an authorization request must carry a code challenge: always
+// for public clients, and by default for all (RFC 9700 §2.1.1).
+func (c Client) RequiresPKCE() bool { return c.Public() || !c.PKCEOptional }
+
+// Authenticate reports whether s is one of the client's secrets valid at now. Every stored
+// secret is compared, each in constant time.
+func (c Client) Authenticate(s secret.Text, now time.Time) bool {
+	ok := false
+	for _, stored := range c.Secrets {
+		if stored.Hash.Matches(s) && (stored.ExpiresAt.IsZero() || now.Before(stored.ExpiresAt)) {
+			ok = true
+		}
+	}
+	return ok
+}
+
+// DefaultAudience returns the audience of tokens when a request names no resource, or ""
+// when the client has none.
+func (c Client) DefaultAudience() string {
+	if len(c.Audiences) == 0 {
+		return ""
+	}
+	return c.Audiences[0]
+}
+
+// CheckID says whether a client may be registered under the id: 1 to 255 bytes of the
+// characters that RFC 6749 Appendix A.1 allows (%x20-7E), without surrounding space, and
+// nothing that could be taken for a subject. The error is errdefs.ErrInvalid.
+func CheckID(i ID) error {
+	s := string(i)
+	if s == "" || len(s) > MaxID || strings.TrimSpace(s) != s {
+		return fmt.Errorf("client id: use 1 to %d printable ASCII characters: %w", MaxID, errdefs.ErrInvalid)
+	}
+	for j := range len(s) {
+		if s[j] < 0x20 || s[j] > 0x7e {
+			return fmt.Errorf("client id: use 1 to %d printable ASCII characters: %w", MaxID, errdefs.ErrInvalid)
+		}
+	}
+	if strings.HasPrefix(s, "usr_") {
+		return fmt.Errorf("client id: must not begin with usr_, which marks people (RFC 9700 §4.15): %w", errdefs.ErrInvalid)
+	}
+	return nil
+}
+
+// Check says what is wrong with a registration; each fault names its field and is
+// errdefs.ErrInvalid.
+func (c Client) Check() error {
+	if err := CheckID(c.ID); err != nil {
+		return err
+	}
+	if c.Name == "" || utf8.RuneCountInString(c.Name) > 200 {
+		return fmt.Errorf("name: use 1 to 200 characters: %w", errdefs.ErrInvalid)
+	}
+	switch c.AuthMethod {
+	case AuthNone, AuthBasic, AuthPost:
+	default:
+		return fmt.Errorf("auth_method %q: use none, client_secret_basic or client_secret_post: %w", c.AuthMethod, errdefs.ErrInvalid)
+	}
+	for _, g := range c.GrantTypes {
+		switch g {
+		case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
+		default:
+			return fmt.Errorf("grant_types: %q is not supported: %w", g, errdefs.ErrInvalid)
+		}
+	}
+	if c.Public() && c.Allows(GrantClientCredentials) {
+		return fmt.Errorf("grant_types: a public client cannot use client_credentials (RFC 6749 §4.4): %w", errdefs.ErrInvalid)
+	}
+	if c.Public() && c.PKCEOptional {
+		return fmt.Errorf("pkce_optional: a public client always needs PKCE (RFC 9700 §2.1.1): %w", errdefs.ErrInvalid)
+	}
+	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
+		return fmt.Errorf("redirect_uris: authorization_code needs at least one: %w", errdefs.ErrInvalid)
+	}
+	for _, u := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
+		if err := CheckRedirectURI(u); err != nil {
+			return err
+		}
+	}
+	for _, o := range c.Origins {
+		if err := CheckOrigin(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+// Package session owns a person's sign-in in one browser: how it is proven, how long it
+// lasts and when the person has to sign in again.
+//
+// It knows neither HTTP nor SQL. "Session" in this project always means the browser session;
+// what a client holds is a grant.
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/signet-id/signet/internal/id"
+)
+
+// Session is one person signed in in one browser. The browser holds a random token; the
+// database holds its digest.
+type Session struct {
+	ID              id.Session
+	User            id.User
+	CreatedAt       time.Time
+	AuthenticatedAt time.Time // when the person last proved who they are: auth_time
+	ExpiresAt       time.Time // at most AbsoluteExpiresAt
+	AbsoluteExpiry  time.Time
+	ACR             string
+	AMR             []string // RFC 8176
+	UserAgent       string
+	Address         string
+}
+
+// Authentication context classes and methods that this server reports.
+const (
+	// ACRPassword is reached by a password alone.
+	ACRPassword = "urn:signet:acr:password"
+	// AMRPassword is the RFC 8176 §2 method for a password.
+	AMRPassword = "pwd"
+)
+
+// ACRValues lists every acr the server can reach, weakest first.
+func ACRValues() []string { return []string{ACRPassword} }
+
+// Lifetimes bounds sessions.
+type Lifetimes struct {
+	Idle     time.Duration // since the last use
+	Absolute time.Duration // since sign-in
+}
+
+// New returns the session that begins when the person proves who they are at now.
+func New(user id.User, now time.Time, l Lifetimes) Session {
+	s := Session{
+		ID:        id.NewSession(now),
+		User:      user,
+		CreatedAt: now,
+		ACR:       ACRPassword,
+		AMR:       []string{AMRPassword},
+	}
+	return s.Reauthenticated(now, l)
+}
+
+// Reauthenticated returns s after the same person proved themselves again at now: the
+// lifetimes start anew; the session, and so what its clients hold, stays the same.
+func (s Session) Reauthenticated(now time.Time, l Lifetimes) Session {
+	s.AuthenticatedAt = now
+	s.AbsoluteExpiry = now.Add(l.Absolute)
+	return s.Used(now, l)
+}
+
+// Used returns s with its idle expiry counted from now.
+func (s Session) Used(now time.Time, l Lifetimes) Session {
+	s.ExpiresAt = now.Add(l.Idle)
+	if s.ExpiresAt.After(s.AbsoluteExpiry) {
+		s.ExpiresAt = s.AbsoluteExpiry
+	}
+	return s
+}
+
+// Valid reports whether the session can still be used at now.
+func (s Session) Valid(now time.Time) bool { return now.Before(s.ExpiresAt) }
+
+// Demand is what an authorization request asks of the session (OpenID Connect Core 1.0
+// §3.1.2.1).
+type Demand struct {
+	MaxAge    time.Duration // negative: no demand; zero: authenticate now
+	Login     bool          // prompt=login
+	Since     time.Time     // when the request arrived
+	ACRValues []string      // voluntary, in order of preference
+}
+
+// Satisfies reports whether the person need not authenticate again at now. A sign-in that
+// came after the request always satisfies prompt=login and max_age=0.
+func (s Session) Satisfies(d Demand, now time.Time) bool {
+	if !s.Valid(now) {
+		return false
+	}
+	fresh := !s.AuthenticatedAt.Before(d.Since)
+	if d.Login && !fresh {
+		return false
+	}
+	if d.MaxAge >= 0 && !fresh && now.Sub(s.AuthenticatedAt) > d.MaxAge {
+		return false
+	}
+	if d.MaxAge == 0 && !fresh {
+		return false
+	}
+	return true
+}
+
+// Knows reports whether acr is a class this server can reach.
+func Knows(acr string) bool { return slices.Contains(ACRValues(), acr) }
