@@ -1,0 +1,135 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Schedule holds the parameters of a rotation that no verifier notices, as long as it honours
+// cache headers. The letters are those of the bounds that Validate checks.
+type Schedule struct {
+	// MaxAge (M) is how long a cache may serve the JWKS without asking. Whole seconds.
+	MaxAge time.Duration
+	// StaleWhileRevalidate (W) is how much longer while it asks (RFC 5861 §3). Whole seconds.
+	StaleWhileRevalidate time.Duration
+	// StaleIfError (E) is how much longer while the issuer does not answer (RFC 5861 §4).
+	// Whole seconds.
+	StaleIfError time.Duration
+	// Propagation (D) is the time until every replica serves a changed JWKS.
+	Propagation time.Duration
+	// Refetch (R) is a verifier's fetch timeout and its retry.
+	Refetch time.Duration
+	// SignerLag (L) is the time until every replica signs with a newly activated key.
+	SignerLag time.Duration
+	// Leeway (S) is what verifiers tolerate past an expiry, and the error of their clocks.
+	Leeway time.Duration
+	// MaxLifetime (T) is the longest lifetime of any JWT signed with these keys.
+	MaxLifetime time.Duration
+	// Floor (F) is how long verifiers that ignore cache headers may keep a JWKS.
+	Floor time.Duration
+	// Caches (N) is one, for the verifier itself, plus the caches before it that drop the Age
+	// header.
+	Caches int
+
+	// Lead is the time between a key's publication and its activation.
+	Lead time.Duration
+	// Removal is the time between the activation of a key's successor and its own removal.
+	Removal time.Duration
+	// Period (K) is the time between two activations.
+	Period time.Duration
+}
+
+// DefaultSchedule returns the defaults: a new key every 30 days, published 48 hours before it
+// signs and for 2 hours after its successor took over.
+func DefaultSchedule() Schedule {
+	return Schedule{
+		MaxAge:               300 * time.Second,
+		StaleWhileRevalidate: 60 * time.Second,
+		StaleIfError:         24 * time.Hour,
+		Propagation:          60 * time.Second,
+		Refetch:              30 * time.Second,
+		SignerLag:            30 * time.Second,
+		Leeway:               60 * time.Second,
+		MaxLifetime:          time.Hour,
+		Floor:                24 * time.Hour,
+		Caches:               1,
+		Lead:                 48 * time.Hour,
+		Removal:              2 * time.Hour,
+		Period:               30 * 24 * time.Hour,
+	}
+}
+
+// MinLead returns the least Lead that is safe: max(F, D + N·(M+W+E) + R + L).
+func (s Schedule) MinLead() time.Duration {
+	cached := time.Duration(s.Caches) * (s.MaxAge + s.StaleWhileRevalidate + s.StaleIfError)
+	return max(s.Floor, s.Propagation+cached+s.Refetch+s.SignerLag)
+}
+
+// MinRemoval returns the least Removal that is safe without knowing what was signed: L + T + S.
+func (s Schedule) MinRemoval() time.Duration { return s.SignerLag + s.MaxLifetime + s.Leeway }
+
+// CacheControl returns the Cache-Control header of the JWKS response, for instance
+// "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400".
+func (s Schedule) CacheControl() string {
+	var b strings.Builder
+	b.WriteString("public")
+	for _, d := range s.directives() {
+		b.WriteString(", " + d.name + "=" + strconv.FormatInt(int64(d.value/time.Second), 10))
+	}
+	return b.String()
+}
+
+type directive struct {
+	name  string
+	value time.Duration
+}
+
+func (s Schedule) directives() []directive {
+	return []directive{
+		{"max-age", s.MaxAge},
+		{"stale-while-revalidate", s.StaleWhileRevalidate},
+		{"stale-if-error", s.StaleIfError},
+	}
+}
+
+// Validate reports every bound that s breaks, each with the least value that would do.
+func (s Schedule) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	for _, d := range s.directives() {
+		if d.value < 0 || d.value%time.Second != 0 {
+			fault("%s is %v: it must be a whole number of seconds", d.name, d.value)
+		}
+	}
+	for _, d := range []directive{
+		{"propagation", s.Propagation}, {"refetch", s.Refetch}, {"signer lag", s.SignerLag},
+		{"leeway", s.Leeway}, {"floor", s.Floor},
+	} {
+		if d.value < 0 {
+			fault("%s is %v: it must not be negative", d.name, d.value)
+		}
+	}
+	if s.MaxAge <= 0 {
+		fault("max-age is %v: it must be positive, or every verification asks the issuer", s.MaxAge)
+	}
+	if s.MaxLifetime <= 0 {
+		fault("max lifetime is %v: it must be the longest lifetime of any token", s.MaxLifetime)
+	}
+	if s.Caches < 1 {
+		fault("caches is %d: the verifier itself counts as one", s.Caches)
+	}
+	if least := s.MinLead(); s.Lead < least {
+		fault("lead is %v: it must be at least %v, or verifiers meet tokens of a key they do not hold", s.Lead, least)
+	}
+	if least := s.MinRemoval(); s.Removal < least {
+		fault("removal is %v: it must be at least %v, or valid tokens outlive their key", s.Removal, least)
+	}
+	if s.Period < s.Lead {
+		fault("period is %v: it must be at least the lead of %v, or there is not always a next key", s.Period, s.Lead)
+	}
+	return errors.Join(faults...)
+}
