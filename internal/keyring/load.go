@@ -26,11 +26,11 @@ func (r *Ring) Poke() {
 
 // Run keeps the ring fresh until ctx is done: it creates the keys that Open left out, reloads
 // every minute and when poked, and stores the watermarks of what was signed. It returns after
-// having stored the last of them.
+// having stored the last of them, so stop it after the servers that sign.
 func (r *Ring) Run(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	r.work(ctx, func(ctx context.Context) error { return r.createMissing(ctx) }, "create missing keys")
+	r.work(ctx, r.createMissing, "create missing keys")
 	for {
 		select {
 		case <-ctx.Done():
@@ -67,7 +67,7 @@ func (r *Ring) load(ctx context.Context) error {
 	}
 	now := r.now()
 	before := r.held.Load()
-	s, err := assemble(r.envelope, before, rows, secrets, now)
+	s, err := assemble(r.envelope, before, rows, secrets, r.schedule.SignerLag, now)
 	if err != nil {
 		return err
 	}
@@ -131,14 +131,14 @@ func (r *Ring) createMissing(ctx context.Context) error {
 // which is why removal also waits for the longest lifetime (keys.Schedule.MinRemoval).
 func (r *Ring) flush(ctx context.Context) error {
 	for _, h := range r.held.Load().keys {
-		mark := h.maxExpiry.Load()
-		if mark <= h.storedExpiry.Load() {
+		mark := h.mark.seen.Load()
+		if mark <= h.mark.stored.Load() {
 			continue
 		}
 		if err := r.store.RecordMaxExpiry(ctx, h.key.ID, time.Unix(mark, 0).UTC()); err != nil {
 			return fmt.Errorf("key %s: %w", h.key.ID, err)
 		}
-		raise(&h.storedExpiry, mark)
+		raise(&h.mark.stored, mark)
 	}
 	return nil
 }

@@ -18,13 +18,12 @@ import (
 const (
 	// pollEvery is how often the keys are loaded when no notification arrives.
 	pollEvery = 60 * time.Second
-	// signerLag is L of keys.Schedule.
-	signerLag = 30 * time.Second
-	// youngInstallation is the age up to which no verifier can hold a JWKS document that it
-	// would have to refresh before a new algorithm is used.
+	// youngInstallation is the age up to which no verifier is expected to hold a JWKS document
+	// that it would have to refresh before a new algorithm is used. It is well above the time
+	// after which watermarks are stored.
 	youngInstallation = 10 * time.Minute
 	// storeTimeout bounds one conversation with the store that no caller waits for.
-	storeTimeout = 10 * time.Second
+	storeTimeout = 30 * time.Second
 )
 
 // Config says what a Ring needs. Everything is required unless it says otherwise.
@@ -35,8 +34,8 @@ type Config struct {
 	Log      *slog.Logger
 	// Algorithms are those in use, the default one first. Optional: ES256 and RS256.
 	Algorithms []keys.Algorithm
-	// Schedule gives the lead of an algorithm that is added to a running installation.
-	// Optional: keys.DefaultSchedule().
+	// Schedule gives the cache headers, the signer lag and the lead of an algorithm that is
+	// added to a running installation. Optional: keys.DefaultSchedule().
 	Schedule keys.Schedule
 }
 
@@ -110,11 +109,15 @@ func (r *Ring) current() *view {
 }
 
 // Sign returns a compact JWS of payload with the active key of alg; typ is required. expires
-// is when the token ceases to be valid: the key stays published at least that long.
+// is when the token ceases to be valid, also required: the key stays published at least that
+// long.
 //
-// The error is errdefs.ErrInvalid for an algorithm that is not in use, errdefs.ErrUnavailable
-// while there is no key that may sign.
+// The error is errdefs.ErrInvalid for an algorithm that is not in use and without expires,
+// errdefs.ErrUnavailable while there is no key that may sign.
 func (r *Ring) Sign(ctx context.Context, alg keys.Algorithm, typ string, payload []byte, expires time.Time) (string, error) {
+	if expires.IsZero() {
+		return "", fmt.Errorf("a token without expiry would keep its key for ever: %w", errdefs.ErrInvalid)
+	}
 	h, ok := r.current().signers[alg]
 	if !ok {
 		if err := r.await(ctx, alg); err != nil {
@@ -124,7 +127,7 @@ func (r *Ring) Sign(ctx context.Context, alg keys.Algorithm, typ string, payload
 			return "", fmt.Errorf("no %s key may sign at present; see signet keys status: %w", alg, errdefs.ErrUnavailable)
 		}
 	}
-	h.signed(expires)
+	raise(&h.mark.seen, ceilSeconds(expires)) // before the token exists: too late is harmless
 	return h.signer.Sign(ctx, typ, payload)
 }
 
@@ -184,7 +187,7 @@ func (r *Ring) Keys() []keys.Key {
 	all := make([]keys.Key, 0, len(held))
 	for _, h := range held {
 		k := h.key
-		if mark := h.maxExpiry.Load(); mark > 0 {
+		if mark := h.mark.seen.Load(); mark > 0 {
 			k.MaxExpiry = time.Unix(mark, 0).UTC()
 		}
 		all = append(all, k)
@@ -201,12 +204,12 @@ func (r *Ring) has(alg keys.Algorithm) bool {
 	return slices.ContainsFunc(r.held.Load().keys, func(h held) bool { return h.key.Algorithm == alg })
 }
 
-// young reports whether the first key was created so recently that nobody outside relies on
-// the document yet.
+// young reports whether nobody outside relies on the document yet: nothing was signed, or the
+// first key is minutes old.
 func (r *Ring) young() bool {
 	now := r.now()
 	for _, h := range r.held.Load().keys {
-		if now.Sub(h.key.CreatedAt) > youngInstallation {
+		if h.mark.seen.Load() > 0 && now.Sub(h.key.CreatedAt) > youngInstallation {
 			return false
 		}
 	}

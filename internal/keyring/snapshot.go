@@ -11,19 +11,16 @@ import (
 )
 
 // live is a key that this replica holds. It survives reloads as long as its row keeps its
-// sealed bytes, and with it the watermark that is not stored yet.
+// sealed bytes.
 type live struct {
 	row    SealedKey
 	signer *keys.Signer
-	// maxExpiry and storedExpiry are in Unix seconds.
-	maxExpiry    atomic.Int64
-	storedExpiry atomic.Int64
+	mark   *watermark
 }
 
-// signed notes that something signed with the key expires at exp.
-func (l *live) signed(exp time.Time) {
-	raise(&l.maxExpiry, ceilSeconds(exp))
-}
+// watermark is the latest expiry signed with a key, in Unix seconds, here and in the store. It
+// survives every reload.
+type watermark struct{ seen, stored atomic.Int64 }
 
 func raise(mark *atomic.Int64, to int64) {
 	for {
@@ -56,6 +53,7 @@ type held struct {
 type snapshot struct {
 	keys     []held
 	roots    []root
+	lag      time.Duration // L of keys.Schedule
 	loadedAt time.Time
 	view     atomic.Pointer[view]
 }
@@ -91,13 +89,15 @@ func (s *snapshot) at(now time.Time) (*view, error) {
 
 func (s *snapshot) look(now time.Time) (*view, error) {
 	v := &view{
-		from:     now,
 		signers:  make(map[keys.Algorithm]held),
 		accepted: make(map[string]keys.Key, len(s.keys)),
 	}
 	next := func(t time.Time) {
-		if t.After(now) && (v.until.IsZero() || t.Before(v.until)) {
+		switch {
+		case t.After(now) && (v.until.IsZero() || t.Before(v.until)):
 			v.until = t
+		case !t.After(now) && t.After(v.from):
+			v.from = t
 		}
 	}
 	all := make([]keys.Key, 0, len(s.keys))
@@ -108,12 +108,12 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 			next(t)
 		}
 		if !k.RetiredAt.IsZero() {
-			next(k.RetiredAt.Add(signerLag))
+			next(k.RetiredAt.Add(s.lag))
 		}
 		if k.Publishable(now) {
 			v.accepted[k.ID] = k
 		}
-		if best, ok := v.signers[k.Algorithm]; maySign(k, now) && (!ok || prefer(k, best.key, now)) {
+		if best, ok := v.signers[k.Algorithm]; maySign(k, now, s.lag) && (!ok || prefer(k, best.key, now)) {
 			v.signers[k.Algorithm] = h
 		}
 	}
@@ -127,8 +127,9 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 
 // maySign allows a key that has retired to sign until the signer lag is over, in case its
 // successor is not known here yet. Past that the key could be removed before its tokens expire.
-func maySign(k keys.Key, now time.Time) bool {
-	return k.CanSign(now) || k.State(now) == keys.Retiring && !k.ActivatedAt.IsZero() && now.Before(k.RetiredAt.Add(signerLag))
+func maySign(k keys.Key, now time.Time, lag time.Duration) bool {
+	return k.CanSign(now) ||
+		k.State(now) == keys.Retiring && !k.ActivatedAt.IsZero() && now.Before(k.RetiredAt.Add(lag))
 }
 
 // prefer reports whether a signs rather than b: active before retired, then the one activated
@@ -142,14 +143,14 @@ func prefer(a, b keys.Key, now time.Time) bool {
 
 // assemble opens the rows, taking what it can from the snapshot before. Removed keys are left
 // out: their private halves need not be opened ever again.
-func assemble(e *envelope.Envelope, before *snapshot, rows []SealedKey, secrets []SealedSecret, now time.Time) (*snapshot, error) {
+func assemble(e *envelope.Envelope, before *snapshot, rows []SealedKey, secrets []SealedSecret, lag time.Duration, now time.Time) (*snapshot, error) {
 	known := make(map[string]*live)
 	if before != nil {
 		for _, h := range before.keys {
 			known[h.row.KID] = h.live
 		}
 	}
-	s := &snapshot{loadedAt: now}
+	s := &snapshot{lag: lag, loadedAt: now}
 	for _, row := range rows {
 		if row.key(nil).State(now) == keys.Removed {
 			continue
@@ -160,14 +161,14 @@ func assemble(e *envelope.Envelope, before *snapshot, rows []SealedKey, secrets 
 			if err != nil {
 				return nil, err
 			}
-			fresh := &live{row: row, signer: signer}
-			if l != nil { // rewrapped under another master key: the watermark is the key's
-				fresh.maxExpiry.Store(l.maxExpiry.Load())
+			fresh := &live{row: row, signer: signer, mark: new(watermark)}
+			if l != nil { // rewrapped under another master key
+				fresh.mark = l.mark
 			}
 			l = fresh
 		}
-		raise(&l.maxExpiry, ceilSeconds(row.MaxExpiry))
-		raise(&l.storedExpiry, ceilSeconds(row.MaxExpiry))
+		raise(&l.mark.seen, ceilSeconds(row.MaxExpiry))
+		raise(&l.mark.stored, ceilSeconds(row.MaxExpiry))
 		s.keys = append(s.keys, held{live: l, key: row.key(l.signer.Key().Public)})
 	}
 	var err error
