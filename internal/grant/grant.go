@@ -98,3 +98,15 @@ func narrow(granted, requested []string) ([]string, bool) {
 	}
 	return requested, true
 }
+
+// Family is a refresh family as it stands.
+type Family struct {
+	Grant
+	Generation uint32
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	RevokedAt  time.Time // zero while it lives
+}
+
+// Live reports whether the family can still be rotated at now.
+func (f Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) }

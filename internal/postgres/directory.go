@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+)
+
+// Directory stores people, tenants and who belongs where.
+type Directory struct{ q *sqlcgen.Queries }
+
+// Directory returns the store of people and tenants.
+func (db *DB) Directory() Directory { return Directory{db.q} }
+
+// FindUserByEmail returns the person with the normalized address; errdefs.ErrNotFound if
+// there is none.
+func (s Directory) FindUserByEmail(ctx context.Context, normalized string) (directory.User, error) {
+	row, err := s.q.FindUserByEmail(ctx, normalized)
+	return toUser(row), wrap("find user", err)
+}
+
+// FindUser returns the person; errdefs.ErrNotFound if there is none.
+func (s Directory) FindUser(ctx context.Context, user id.User) (directory.User, error) {
+	row, err := s.q.FindUser(ctx, user.UUID())
+	return toUser(row), wrap("find user", err)
+}
+
+// FindPassword returns the person's encoded password hash; errdefs.ErrNotFound if they have
+// none.
+func (s Directory) FindPassword(ctx context.Context, user id.User) (string, error) {
+	encoded, err := s.q.FindPassword(ctx, user.UUID())
+	return encoded, wrap("find password", err)
+}
+
+// SetPassword replaces the person's password hash.
+func (s Directory) SetPassword(ctx context.Context, user id.User, encoded string) error {
+	return wrap("set password", s.q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded}))
+}
+
+// UpgradePassword replaces the hash old by one of the same password under today's parameters,
+// unless the password changed meanwhile.
+func (s Directory) UpgradePassword(ctx context.Context, user id.User, old, encoded string) error {
+	return wrap("upgrade password", s.q.UpgradePassword(ctx, sqlcgen.UpgradePasswordParams{
+		UserID: user.UUID(), Encoded: encoded, OldEncoded: old,
+	}))
+}
+
+// FindTenant returns a tenant by slug or identifier; errdefs.ErrNotFound if there is none.
+func (s Directory) FindTenant(ctx context.Context, reference string) (directory.Tenant, error) {
+	var uuid [16]byte
+	if t, err := id.ParseTenant(reference); err == nil {
+		uuid = t.UUID()
+	}
+	row, err := s.q.FindTenantByReference(ctx, sqlcgen.FindTenantByReferenceParams{Slug: reference, ID: uuid})
+	return toTenant(row), wrap("find tenant", err)
+}
+
+// ListMemberships returns the enabled tenants that the person belongs to, by name, at most
+// 200.
+func (s Directory) ListMemberships(ctx context.Context, user id.User) ([]directory.Membership, error) {
+	rows, err := s.q.ListMemberships(ctx, user.UUID())
+	if err != nil {
+		return nil, wrap("list memberships", err)
+	}
+	out := make([]directory.Membership, len(rows))
+	for i, r := range rows {
+		out[i] = directory.Membership{Tenant: toTenant(r.Tenant), Roles: r.Roles}
+	}
+	return out, nil
+}
+
+// FindSubject returns what tokens say about the person in the tenant; errdefs.ErrNotFound if
+// either does not exist. Whether the membership stands is in the result.
+func (s Directory) FindSubject(ctx context.Context, tenant id.Tenant, user id.User) (directory.Subject, error) {
+	r, err := s.q.FindSubject(ctx, sqlcgen.FindSubjectParams{TenantID: tenant.UUID(), UserID: user.UUID()})
+	if err != nil {
+		return directory.Subject{}, wrap("find subject", err)
+	}
+	return toSubject(r.UserAccount, r.Tenant, r.Member, r.Roles, r.Permissions), nil
+}
+
+func toUser(r sqlcgen.UserAccount) directory.User {
+	return directory.User{
+		ID:            id.UserFromUUID(r.ID),
+		Email:         r.Email,
+		EmailVerified: r.EmailVerified,
+		Name:          r.Name,
+		GivenName:     r.GivenName,
+		FamilyName:    r.FamilyName,
+		Picture:       r.Picture,
+		Locale:        r.Locale,
+		UpdatedAt:     r.UpdatedAt,
+		DisabledAt:    zeroTime(r.DisabledAt),
+	}
+}
+
+func toTenant(r sqlcgen.Tenant) directory.Tenant {
+	return directory.Tenant{
+		ID:         id.TenantFromUUID(r.ID),
+		Slug:       r.Slug,
+		Name:       r.Name,
+		CreatedAt:  r.CreatedAt,
+		DisabledAt: zeroTime(r.DisabledAt),
+	}
+}
+
+// toSubject reads permissions from "audience slug" pairs: neither half can hold a space.
+func toSubject(u sqlcgen.UserAccount, t sqlcgen.Tenant, member bool, roles, permissions []string) directory.Subject {
+	s := directory.Subject{User: toUser(u), Tenant: toTenant(t), Member: member, Roles: roles}
+	for _, p := range permissions {
+		if audience, slug, ok := strings.Cut(p, " "); ok {
+			s.Permissions = append(s.Permissions, directory.Permission{Audience: audience, Slug: slug})
+		}
+	}
+	return s
+}

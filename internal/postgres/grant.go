@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/revocation"
+	"github.com/signet-id/signet/internal/secret"
+)
+
+// Grants stores codes, refresh families, consents and cutoffs.
+type Grants struct{ q *sqlcgen.Queries }
+
+// Grants returns the store of what people allowed clients.
+func (db *DB) Grants() Grants { return Grants{db.q} }
+
+// Authorize stores a code under its digest for at most lifetime.
+func (s Grants) Authorize(ctx context.Context, code secret.Hash, a grant.Authorization, lifetime time.Duration) error {
+	return wrap("store code", s.q.InsertCode(ctx, sqlcgen.InsertCodeParams{
+		Hash:            code[:],
+		GrantID:         a.ID.UUID(),
+		TenantID:        a.Tenant.UUID(),
+		UserID:          a.User.UUID(),
+		ClientID:        string(a.Client),
+		SessionID:       a.Session.UUID(),
+		Offline:         a.Offline,
+		RedirectUri:     a.RedirectURI,
+		CodeChallenge:   a.CodeChallenge,
+		Nonce:           a.Nonce,
+		Scopes:          list(a.Scopes),
+		Audiences:       list(a.Audiences),
+		Acr:             a.ACR,
+		Amr:             list(a.AMR),
+		AuthenticatedAt: a.AuthenticatedAt,
+		Lifetime:        interval(min(lifetime, grant.MaxCodeLifetime)),
+	}))
+}
+
+// Redeem spends a code and opens its refresh family in one statement; of any number of
+// concurrent callers exactly one succeeds. errdefs.ErrNotFound says that nothing matched:
+// ask CodeReused whether that is a replay.
+func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed, error) {
+	row, err := s.q.RedeemCode(ctx, sqlcgen.RedeemCodeParams{
+		Hash:          r.Code[:],
+		ClientID:      string(r.Client),
+		RedirectUri:   r.RedirectURI,
+		CodeChallenge: r.CodeChallenge,
+		Idle:          interval(r.Idle),
+		Absolute:      interval(r.Absolute),
+		OpenFamily:    r.OpenFamily,
+	})
+	if err != nil {
+		return grant.Redeemed{}, wrap("redeem code", err)
+	}
+	return grant.Redeemed{
+		Authorization: grant.Authorization{
+			Grant: grant.Grant{
+				ID:              id.GrantFromUUID(row.GrantID),
+				Tenant:          id.TenantFromUUID(row.Tenant.ID),
+				User:            id.UserFromUUID(row.UserAccount.ID),
+				Client:          r.Client,
+				Session:         id.SessionFromUUID(row.SessionID),
+				Offline:         row.Offline,
+				Scopes:          row.Scopes,
+				Audiences:       row.Audiences,
+				ACR:             row.Acr,
+				AMR:             row.Amr,
+				AuthenticatedAt: row.AuthenticatedAt,
+			},
+			RedirectURI:   row.RedirectUri,
+			CodeChallenge: r.CodeChallenge,
+			Nonce:         row.Nonce,
+		},
+		Subject: toSubject(row.UserAccount, row.Tenant, row.Member, row.Roles, row.Permissions),
+	}, nil
+}
+
+// CodeReused returns the grant of a code that this client has already spent, and whether
+// there is one.
+func (s Grants) CodeReused(ctx context.Context, code secret.Hash, clientID client.ID) (id.Grant, bool, error) {
+	row, err := s.q.FindConsumedCode(ctx, sqlcgen.FindConsumedCodeParams{Hash: code[:], ClientID: string(clientID)})
+	err = wrap("find spent code", err)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return id.Grant{}, false, nil
+	}
+	return id.GrantFromUUID(row.GrantID), err == nil, err
+}
+
+// Rotate spends a refresh token in one statement. Within the retry window the direct
+// predecessor yields the same successor again; anything else is errdefs.ErrNotFound: ask
+// FindFamily why.
+func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, error) {
+	row, err := s.q.RotateFamily(ctx, sqlcgen.RotateFamilyParams{
+		ID:         r.Token.Family.UUID(),
+		ClientID:   string(r.Client),
+		Generation: int32(r.Token.Generation),
+		Idle:       interval(r.Idle),
+		Retry:      interval(r.Retry),
+	})
+	if err != nil {
+		return grant.Rotated{}, wrap("rotate refresh family", err)
+	}
+	return grant.Rotated{
+		Grant: grant.Grant{
+			ID:              r.Token.Family,
+			Tenant:          id.TenantFromUUID(row.TenantID),
+			User:            id.UserFromUUID(row.UserID),
+			Client:          r.Client,
+			Session:         id.SessionFromUUID(row.SessionID),
+			Offline:         row.Offline,
+			Scopes:          row.Scopes,
+			Audiences:       row.Audiences,
+			ACR:             row.Acr,
+			AMR:             row.Amr,
+			AuthenticatedAt: row.AuthenticatedAt,
+		},
+		Generation: uint32(row.Generation),
+		Retried:    row.Retried,
+		Subject:    toSubject(row.UserAccount, row.Tenant, row.Member, row.Roles, row.Permissions),
+	}, nil
+}
+
+// FindFamily returns a refresh family as it stands; errdefs.ErrNotFound if there is none.
+func (s Grants) FindFamily(ctx context.Context, g id.Grant) (grant.Family, error) {
+	r, err := s.q.FindFamily(ctx, g.UUID())
+	if err != nil {
+		return grant.Family{}, wrap("find refresh family", err)
+	}
+	return grant.Family{
+		Grant: grant.Grant{
+			ID:              id.GrantFromUUID(r.ID),
+			Tenant:          id.TenantFromUUID(r.TenantID),
+			User:            id.UserFromUUID(r.UserID),
+			Client:          client.ID(r.ClientID),
+			Session:         id.SessionFromUUID(r.SessionID),
+			Offline:         r.Offline,
+			Scopes:          r.Scopes,
+			Audiences:       r.Audiences,
+			ACR:             r.Acr,
+			AMR:             r.Amr,
+			AuthenticatedAt: r.AuthenticatedAt,
+		},
+		Generation: uint32(r.Generation),
+		CreatedAt:  r.CreatedAt,
+		ExpiresAt:  r.ExpiresAt,
+		RevokedAt:  zeroTime(r.RevokedAt),
+	}, nil
+}
+
+// RevokeGrant ends the family and makes every access token of the grant void for keep, the
+// longest that one of them can still live.
+func (s Grants) RevokeGrant(ctx context.Context, g id.Grant, keep time.Duration) error {
+	return wrap("revoke grant", s.q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{
+		ID: g.UUID(), Subject: g.String(), Keep: interval(keep),
+	}))
+}
+
+// Cut stores a cutoff.
+func (s Grants) Cut(ctx context.Context, c revocation.Cutoff) error {
+	return wrap("store cutoff", s.q.InsertCutoff(ctx, sqlcgen.InsertCutoffParams{
+		Kind: string(c.Kind), Subject: c.Subject, ExpiresAt: c.ExpiresAt,
+	}))
+}
+
+// Void reports whether a cutoff concerns a token with these claims; "" matches nothing.
+func (s Grants) Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error) {
+	void, err := s.q.AnyCutoff(ctx, sqlcgen.AnyCutoffParams{GrantID: grantID, SessionID: sessionID, TokenID: tokenID})
+	return void, wrap("find cutoff", err)
+}
+
+// FindConsent returns the scopes that the person has allowed the client in the tenant.
+func (s Grants) FindConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID) ([]string, error) {
+	scopes, err := s.q.FindConsent(ctx, sqlcgen.FindConsentParams{
+		TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID),
+	})
+	err = wrap("find consent", err)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return nil, nil
+	}
+	return scopes, err
+}
+
+// SaveConsent adds scopes to what the person has allowed the client in the tenant.
+func (s Grants) SaveConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID, scopes []string) error {
+	return wrap("save consent", s.q.SaveConsent(ctx, sqlcgen.SaveConsentParams{
+		TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID), Scopes: list(scopes),
+	}))
+}

@@ -1,0 +1,42 @@
+-- name: InsertSession :exec
+INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr,
+                             user_agent, address)
+VALUES (@id, @token_hash, @user_id, @created_at, @authenticated_at, @expires_at, @absolute_expiry, @acr, @amr,
+        @user_agent, @address);
+
+-- name: FindSession :one
+SELECT s.* FROM browser_session s JOIN user_account u ON u.id = s.user_id
+ WHERE s.token_hash = @token_hash AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL;
+
+-- name: TouchSession :exec
+UPDATE browser_session SET expires_at = least(absolute_expiry, @expires_at) WHERE id = @id AND ended_at IS NULL;
+
+-- name: RotateSession :execrows
+UPDATE browser_session
+   SET token_hash = @token_hash, authenticated_at = @authenticated_at, expires_at = @expires_at,
+       absolute_expiry = @absolute_expiry, acr = @acr, amr = @amr, user_agent = @user_agent, address = @address
+ WHERE id = @id AND user_id = @user_id AND token_hash = @old_token_hash AND ended_at IS NULL;
+
+-- name: EndSession :one
+-- The session, the families that live only as long as it does, and their access tokens end in
+-- one statement.
+WITH ended AS (
+    UPDATE browser_session SET ended_at = now() WHERE browser_session.id = @id AND ended_at IS NULL RETURNING browser_session.id
+), families AS (
+    UPDATE refresh_family SET revoked_at = now()
+     WHERE refresh_family.session_id = @id AND NOT offline AND revoked_at IS NULL
+    RETURNING refresh_family.id
+), cutoff AS (
+    INSERT INTO revocation (kind, subject, expires_at)
+    SELECT 'session', @subject, now() + @keep::interval FROM ended
+    ON CONFLICT (kind, subject) DO NOTHING
+)
+SELECT (SELECT count(*) FROM ended)::bigint AS sessions, (SELECT count(*) FROM families)::bigint AS families;
+
+-- name: ListOtherSessions :many
+SELECT id FROM browser_session WHERE user_id = @user_id AND id <> @except_id AND ended_at IS NULL;
+
+-- name: DeleteExpiredSessions :execrows
+DELETE FROM browser_session WHERE ctid IN (
+    SELECT s.ctid FROM browser_session s WHERE s.absolute_expiry < now()
+     ORDER BY s.absolute_expiry LIMIT @batch::integer FOR UPDATE SKIP LOCKED);

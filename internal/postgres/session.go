@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/session"
+)
+
+// Sessions stores browser sessions under the digest of the token that the browser holds.
+type Sessions struct{ q *sqlcgen.Queries }
+
+// Sessions returns the store of browser sessions.
+func (db *DB) Sessions() Sessions { return Sessions{db.q} }
+
+// Begin stores a new session.
+func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Session) error {
+	return wrap("begin session", s.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
+		ID:              b.ID.UUID(),
+		TokenHash:       token[:],
+		UserID:          b.User.UUID(),
+		CreatedAt:       b.CreatedAt,
+		AuthenticatedAt: b.AuthenticatedAt,
+		ExpiresAt:       b.ExpiresAt,
+		AbsoluteExpiry:  b.AbsoluteExpiry,
+		Acr:             b.ACR,
+		Amr:             list(b.AMR),
+		UserAgent:       b.UserAgent,
+		Address:         b.Address,
+	}))
+}
+
+// Find returns the live session of the token, of an enabled user; errdefs.ErrNotFound if
+// there is none.
+func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session, error) {
+	r, err := s.q.FindSession(ctx, token[:])
+	if err != nil {
+		return session.Session{}, wrap("find session", err)
+	}
+	return session.Session{
+		ID:              id.SessionFromUUID(r.ID),
+		User:            id.UserFromUUID(r.UserID),
+		CreatedAt:       r.CreatedAt,
+		AuthenticatedAt: r.AuthenticatedAt,
+		ExpiresAt:       r.ExpiresAt,
+		AbsoluteExpiry:  r.AbsoluteExpiry,
+		ACR:             r.Acr,
+		AMR:             r.Amr,
+		UserAgent:       r.UserAgent,
+		Address:         r.Address,
+	}, nil
+}
+
+// Touch moves the idle expiry.
+func (s Sessions) Touch(ctx context.Context, b session.Session) error {
+	return wrap("touch session", s.q.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: b.ID.UUID(), ExpiresAt: b.ExpiresAt}))
+}
+
+// Rotate gives a session that the person proved anew another token, so that one fixed or
+// stolen before is worth nothing. errdefs.ErrNotFound says that the old token is no longer
+// the session's.
+func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.Session) error {
+	n, err := s.q.RotateSession(ctx, sqlcgen.RotateSessionParams{
+		ID:              b.ID.UUID(),
+		UserID:          b.User.UUID(),
+		OldTokenHash:    old[:],
+		TokenHash:       token[:],
+		AuthenticatedAt: b.AuthenticatedAt,
+		ExpiresAt:       b.ExpiresAt,
+		AbsoluteExpiry:  b.AbsoluteExpiry,
+		Acr:             b.ACR,
+		Amr:             list(b.AMR),
+		UserAgent:       b.UserAgent,
+		Address:         b.Address,
+	})
+	if err == nil && n == 0 {
+		err = fmt.Errorf("session %s: %w", b.ID, errdefs.ErrNotFound)
+	}
+	return wrap("rotate session", err)
+}
+
+// End ends a session together with the refresh families and access tokens that live only as
+// long as it does; keep is the longest that one of those access tokens can still live.
+func (s Sessions) End(ctx context.Context, b id.Session, keep time.Duration) error {
+	_, err := s.q.EndSession(ctx, sqlcgen.EndSessionParams{ID: b.UUID(), Subject: b.String(), Keep: interval(keep)})
+	return wrap("end session", err)
+}
+
+// EndOthers ends every other session of the person, as after a change of password.
+func (s Sessions) EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error {
+	rows, err := s.q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+	if err != nil {
+		return wrap("list sessions", err)
+	}
+	for _, r := range rows {
+		if err := s.End(ctx, id.SessionFromUUID(r), keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
