@@ -1,0 +1,113 @@
+package authorization
+
+import (
+	"slices"
+	"time"
+
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/session"
+)
+
+// Step is what has to happen next.
+type Step int
+
+// The steps, in the order in which they are asked for.
+const (
+	SignIn        Step = iota // prove who you are
+	SelectAccount             // continue as this person, or as another
+	PickTenant                // choose among several memberships
+	Consent                   // allow the client what it asks
+	Done                      // answer with a code
+	Fail                      // answer with Decision.Failure
+)
+
+// Facts is what the decision rests on, read afresh at every step.
+type Facts struct {
+	Now         time.Time
+	Client      client.Client
+	Session     *session.Session       // nil: nobody is signed in in this browser
+	Memberships []directory.Membership // of the session's user
+	Consented   func(id.Tenant) ([]string, error)
+}
+
+// Decision is the next step and, from PickTenant on, what it is about.
+type Decision struct {
+	Step    Step
+	Failure Failure                // with Fail
+	Choices []directory.Membership // with PickTenant
+	Tenant  directory.Tenant       // with Consent and Done
+	Scopes  []string               // with Consent: what is new to the person
+}
+
+// Next returns the next step of the request. With prompt=none it never returns one that shows
+// a page (OpenID Connect Core 1.0 §3.1.2.6). Its error is that of Facts.Consented.
+func (r Request) Next(f Facts) (Decision, error) {
+	fail := func(code, description string) (Decision, error) {
+		return Decision{Step: Fail, Failure: Failure{Code: code, Description: description}}, nil
+	}
+	silent := r.Prompts(PromptNone)
+
+	if f.Session == nil || !f.Session.Satisfies(r.Demand(), f.Now) {
+		if silent {
+			return fail("login_required", "the person has to sign in")
+		}
+		return Decision{Step: SignIn}, nil
+	}
+	// The hint names who should be signed in; anyone else must not be answered for
+	// (OpenID Connect Core 1.0 §3.1.2.1, id_token_hint).
+	if !r.HintedUser.IsZero() && r.HintedUser != f.Session.User {
+		if silent {
+			return fail("login_required", "the person named by id_token_hint is not signed in")
+		}
+		return Decision{Step: SignIn}, nil
+	}
+	settled := r.settled(f.Session.ID)
+	// Whoever has just signed in for this very request has thereby chosen the account.
+	if r.Prompts(PromptSelectAccount) && !settled.Account && f.Session.AuthenticatedAt.Before(r.ArrivedAt) {
+		return Decision{Step: SelectAccount}, nil
+	}
+
+	choices := f.Memberships
+	if !f.Client.Tenant.IsZero() { // a tenant's own client serves that tenant alone
+		choices = only(choices, func(t directory.Tenant) bool { return t.ID == f.Client.Tenant })
+	}
+	if r.Organization != "" {
+		choices = only(choices, func(t directory.Tenant) bool {
+			return t.Slug == r.Organization || t.ID.String() == r.Organization
+		})
+	}
+	if !settled.Tenant.IsZero() {
+		choices = only(choices, func(t directory.Tenant) bool { return t.ID == settled.Tenant })
+	}
+	switch {
+	case len(choices) == 0:
+		return fail("access_denied", "the person belongs to no tenant that this request allows")
+	case len(choices) > 1 && silent:
+		return fail("interaction_required", "the person has to choose a tenant; name it with the organization parameter")
+	case len(choices) > 1:
+		return Decision{Step: PickTenant, Choices: choices}, nil
+	}
+	tenant := choices[0].Tenant
+
+	if !f.Client.SkipConsent || r.Prompts(PromptConsent) {
+		remembered, err := f.Consented(tenant.ID)
+		if err != nil {
+			return Decision{}, err
+		}
+		missing := slices.DeleteFunc(slices.Clone(r.Scopes), func(s string) bool { return slices.Contains(remembered, s) })
+		must := r.Prompts(PromptConsent) && !settled.Consented
+		if must || !f.Client.SkipConsent && len(missing) > 0 && !settled.Consented {
+			if silent {
+				return fail("consent_required", "the person has not allowed this yet")
+			}
+			return Decision{Step: Consent, Tenant: tenant, Scopes: missing}, nil
+		}
+	}
+	return Decision{Step: Done, Tenant: tenant}, nil
+}
+
+func only(m []directory.Membership, keep func(directory.Tenant) bool) []directory.Membership {
+	return slices.DeleteFunc(slices.Clone(m), func(m directory.Membership) bool { return !keep(m.Tenant) })
+}
