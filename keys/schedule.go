@@ -128,8 +128,8 @@ func (s Schedule) Validate() error {
 	if least := s.MinRemoval(); s.Removal < least {
 		fault("removal is %v: it must be at least %v, or valid tokens outlive their key", s.Removal, least)
 	}
-	if s.Period < s.Lead {
-		fault("period is %v: it must be at least the lead of %v, or there is not always a next key", s.Period, s.Lead)
+	if s.Period <= 0 || s.Period < s.Lead {
+		fault("period is %v: it must be positive and at least the lead of %v, or there is not always a next key", s.Period, s.Lead)
 	}
 	return errors.Join(faults...)
 }

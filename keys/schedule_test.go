@@ -1,0 +1,71 @@
+package keys_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/keys"
+)
+
+func TestDefaultSchedule(t *testing.T) {
+	t.Parallel()
+	s := keys.DefaultSchedule()
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.CacheControl(), "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"; got != want {
+		t.Errorf("CacheControl = %q, want %q", got, want)
+	}
+	if got, want := s.MinLead(), 86_880*time.Second; got != want {
+		t.Errorf("MinLead = %v, want %v", got, want)
+	}
+	if got, want := s.MinRemoval(), 3690*time.Second; got != want {
+		t.Errorf("MinRemoval = %v, want %v", got, want)
+	}
+}
+
+func TestScheduleValidate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*keys.Schedule)
+		want   []string // none: valid
+	}{
+		{"a lead at the bound is enough", func(s *keys.Schedule) { s.Lead = 86_880 * time.Second }, nil},
+		{"a lead below the bound", func(s *keys.Schedule) { s.Lead = 86_879 * time.Second }, []string{"lead is"}},
+		{"a cache that drops Age doubles the lead", func(s *keys.Schedule) { s.Caches = 2; s.Lead = 48 * time.Hour }, []string{"lead is"}},
+		{"a floor above the lead", func(s *keys.Schedule) { s.Floor = 49 * time.Hour }, []string{"lead is"}},
+		{"a removal at the bound is enough", func(s *keys.Schedule) { s.Removal = 3690 * time.Second }, nil},
+		{"a removal below the bound", func(s *keys.Schedule) { s.Removal = 3689 * time.Second }, []string{"removal is"}},
+		{"long tokens need a long removal", func(s *keys.Schedule) { s.MaxLifetime = 3 * time.Hour }, []string{"removal is"}},
+		{"a period at the lead is enough", func(s *keys.Schedule) { s.Period = 48 * time.Hour }, nil},
+		{"a period below the lead", func(s *keys.Schedule) { s.Period = 47 * time.Hour }, []string{"period is"}},
+		{"a fraction of a second in a header", func(s *keys.Schedule) { s.StaleWhileRevalidate = 1500 * time.Millisecond }, []string{"stale-while-revalidate is"}},
+		{"a negative leeway", func(s *keys.Schedule) { s.Leeway = -1 }, []string{"leeway is"}},
+		{"every fault is reported at once", func(s *keys.Schedule) { *s = keys.Schedule{Floor: time.Hour} },
+			[]string{"max-age is", "max lifetime is", "caches is", "lead is", "period is"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := keys.DefaultSchedule()
+			c.change(&s)
+			err := s.Validate()
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatal("valid")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			for i, want := range c.want {
+				if len(lines) != len(c.want) || !strings.HasPrefix(lines[i], want) {
+					t.Fatalf("faults:\n%v\nwant %q", err, c.want)
+				}
+			}
+		})
+	}
+}
