@@ -1,0 +1,148 @@
+// Package config reads the operator's settings: one typed struct, filled from a YAML file
+// and the environment (the environment wins), checked as a whole.
+//
+// It owns names, defaults, documentation and validity of every setting; what a setting does
+// belongs to the package that uses it. A setting is one struct field: the key tags give its
+// path in the file ("database.max_conns") and from that its environment variable
+// (SIGNET_DATABASE_MAX_CONNS), default its default, doc its line in docs/configuration.md.
+// Every secret can also be read from a file named by its path with _file appended.
+//
+// Read next: load.go for the layers, validate.go for the rules.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/signet-id/signet/internal/secret"
+)
+
+// Config is every setting of `signet serve`. Obtain it from Load: the zero value has no
+// defaults and is not valid.
+type Config struct {
+	Issuer   string    `key:"issuer" example:"https://id.example.com" doc:"The issuer: the URL under which the world reaches this service, byte for byte the iss of every token. https, or http on a loopback host for development; no trailing slash, query or fragment. Required."`
+	Brand    Brand     `key:"-" section:"brand" doc:"What people read on the hosted pages."`
+	Server   Server    `key:"-" section:"server" doc:"The public listener."`
+	Ops      Ops       `key:"-" section:"ops" doc:"The operators' listener: /healthz, /readyz, /metrics. Never expose it to the internet."`
+	Database Database  `key:"-" section:"database" doc:"PostgreSQL, the only required service."`
+	Keys     Keys      `key:"-" section:"keys" doc:"The master key, under which signing keys are encrypted at rest."`
+	Log      Log       `key:"-" section:"log" doc:"The structured log on standard error."`
+	Tokens   Tokens    `key:"-" section:"tokens" doc:"Lifetimes of what the issuer hands out."`
+	Sessions Sessions  `key:"-" section:"sessions" doc:"Browser sign-in sessions."`
+	Password Passwords `key:"-" section:"passwords" doc:"Rules for new passwords and the cost of hashing them."`
+	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins."`
+	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
+	Cleanup  Cleanup   `key:"-" section:"cleanup" doc:"Deletion of expired rows."`
+}
+
+// Brand is what people read on the hosted pages.
+type Brand struct {
+	Name string `key:"name" default:"Signet" doc:"The product name on the hosted pages."`
+}
+
+// Server is the public listener.
+type Server struct {
+	Listen          string         `key:"listen" default:":8080" doc:"Address of the public listener, host:port. Port 0 picks a free one."`
+	TLSCertFile     string         `key:"tls_cert_file" example:"/etc/signet/tls.crt" doc:"Certificate chain, PEM. With tls_key_file it turns TLS on; both are read again when they change."`
+	TLSKeyFile      string         `key:"tls_key_file" example:"/etc/signet/tls.key" doc:"Private key of the certificate, PEM."`
+	TrustedProxies  []netip.Prefix `key:"trusted_proxies" example:"10.0.0.0/8,127.0.0.1" doc:"Addresses or CIDR blocks of the proxies in front. Forwarded headers and X-Request-Id are believed from these peers only."`
+	ForwardedHeader string         `key:"forwarded_header" default:"x-forwarded" doc:"Which headers those proxies set: x-forwarded (X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239). The other kind is ignored, because a proxy that does not set it passes a caller's own through."`
+	ShutdownDelay   time.Duration  `key:"shutdown_delay" default:"0s" doc:"How long to go on serving after readiness turned to failing, so that load balancers notice before connections are refused."`
+	ShutdownGrace   time.Duration  `key:"shutdown_grace" default:"30s" doc:"How long requests in flight may take to finish at shutdown."`
+}
+
+// Ops is the operators' listener.
+type Ops struct {
+	Listen string `key:"listen" default:"127.0.0.1:9090" doc:"Address of the operators' listener, host:port."`
+}
+
+// Database is the connection to PostgreSQL.
+type Database struct {
+	URL         secret.Text `key:"url" alias:"DATABASE_URL" example:"postgres://signet:password@db:5432/signet" doc:"PostgreSQL connection URL. Required."`
+	MaxConns    int         `key:"max_conns" default:"10" doc:"Largest number of connections this replica opens."`
+	AutoMigrate bool        `key:"auto_migrate" default:"false" doc:"Apply pending migrations at start-up. Safe with several replicas; otherwise run signet migrate before an upgrade."`
+}
+
+// Keys is the master key and its predecessors.
+type Keys struct {
+	Master         secret.Text   `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64. Required. Keep a copy apart from the database's backups."`
+	MasterPrevious []secret.Text `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
+}
+
+// Log is the structured log.
+type Log struct {
+	Level  slog.Level `key:"level" default:"info" doc:"Least severe level that is written: debug, info, warn or error."`
+	Format string     `key:"format" default:"json" doc:"json, or text for people."`
+}
+
+// Tokens is the lifetime of each kind of token.
+type Tokens struct {
+	AccessTTL          time.Duration `key:"access_ttl" default:"1h" doc:"Lifetime of access tokens; at most 24h."`
+	IDTTL              time.Duration `key:"id_ttl" default:"1h" doc:"Lifetime of ID tokens; at most 24h."`
+	CodeTTL            time.Duration `key:"code_ttl" default:"60s" doc:"Lifetime of authorization codes; at most 60s."`
+	RefreshIdleTTL     time.Duration `key:"refresh_idle_ttl" default:"336h" doc:"A refresh token unused for this long expires."`
+	RefreshAbsoluteTTL time.Duration `key:"refresh_absolute_ttl" default:"2160h" doc:"A family of refresh tokens ends this long after the sign-in, however often it is used."`
+	RefreshRetryWindow time.Duration `key:"refresh_retry_window" default:"60s" doc:"For this long after a rotation the spent refresh token still yields its successor, so that a lost response or a second tab signs nobody out. 0s: every reuse revokes the family. At most 10m."`
+}
+
+// Sessions is the lifetime of browser sessions.
+type Sessions struct {
+	IdleTTL     time.Duration `key:"idle_ttl" default:"24h" doc:"A browser session unused for this long ends."`
+	AbsoluteTTL time.Duration `key:"absolute_ttl" default:"336h" doc:"A browser session ends this long after the sign-in."`
+}
+
+// Passwords is the rules for new passwords and the cost of hashing.
+type Passwords struct {
+	MinLength         int    `key:"min_length" default:"15" doc:"Fewest characters of a password that is the only factor; 15 to 64 (NIST SP 800-63B-4)."`
+	BlocklistFile     string `key:"blocklist_file" example:"/etc/signet/blocklist.txt" doc:"Further passwords to refuse, one per line; added to the built-in list."`
+	Argon2MemoryKiB   int    `key:"argon2_memory_kib" default:"19456" doc:"Memory of one argon2id hash in KiB; at least 19456 (OWASP's floor)."`
+	Argon2Time        int    `key:"argon2_time" default:"2" doc:"Passes of argon2id over that memory; at least 2, or 1 with 47104 KiB or more."`
+	Argon2Parallelism int    `key:"argon2_parallelism" default:"1" doc:"Lanes of argon2id; 1 to 16."`
+	MaxConcurrent     int    `key:"max_concurrent" default:"0" doc:"Hashes computed at once; more wait in a short queue. 0: the number of processors."`
+}
+
+// Throttle is the budgets for failed sign-ins.
+type Throttle struct {
+	AccountAttempts int           `key:"account_attempts" default:"10" doc:"Failed sign-ins for one account within account_window before further ones are held off."`
+	AccountWindow   time.Duration `key:"account_window" default:"15m" doc:"Time in which an account's budget refills."`
+	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window."`
+	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time in which an address's budget refills."`
+}
+
+// Limits is what one request may cost.
+type Limits struct {
+	MaxBodyBytes   int64         `key:"max_body_bytes" default:"65536" doc:"Largest request body in bytes."`
+	MaxHeaderBytes int           `key:"max_header_bytes" default:"32768" doc:"Largest request line and headers together in bytes."`
+	RequestTimeout time.Duration `key:"request_timeout" default:"15s" doc:"Time a request may take, reading the body included. Streams are exempt."`
+}
+
+// Cleanup is the deletion of expired rows.
+type Cleanup struct {
+	Interval time.Duration `key:"interval" default:"5m" doc:"Pause between two rounds that delete expired rows."`
+}
+
+// IssuerURL returns the issuer parsed. Load has checked that it parses.
+func (c Config) IssuerURL() *url.URL {
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
+
+// TLS reports whether the public listener speaks TLS itself.
+func (c Config) TLS() bool { return c.Server.TLSCertFile != "" }
+
+// MasterKeys returns the master key first, then its predecessors, decoded (32 bytes each).
+// Load has checked that each decodes.
+func (c Config) MasterKeys() [][]byte {
+	var keys [][]byte
+	for _, t := range append([]secret.Text{c.Keys.Master}, c.Keys.MasterPrevious...) {
+		if k, ok := decodeMasterKey(t); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,205 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/signet-id/signet/internal/telemetry"
+)
+
+// requestFacts is what the middleware knows about one request.
+type requestFacts struct {
+	client client
+	route  string // set by dispatch, read by observe
+}
+
+type factsKey struct{}
+
+func facts(ctx context.Context) *requestFacts {
+	if f, ok := ctx.Value(factsKey{}).(*requestFacts); ok {
+		return f
+	}
+	return &requestFacts{}
+}
+
+// middleware wraps the routes, outermost first:
+//
+//	identify  request id, client address, context
+//	observe   access log and metrics (sees the 500 of a panic)
+//	recover   a panic becomes a 500 with the request id
+//	harden    headers on every response; CONNECT refused
+//	routes    method discipline, then the route's body cap and deadline
+func (s *Server) middleware(routes http.Handler) http.Handler {
+	return s.identify(s.observe(s.recover(s.harden(routes))))
+}
+
+func (s *Server) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := &requestFacts{client: s.client(r)}
+		id := ""
+		if f.client.viaProxy {
+			id = r.Header.Get("X-Request-Id")
+		}
+		if !usableID(id) {
+			id = rand.Text()
+		}
+		w.Header().Set("X-Request-Id", id)
+		ctx := telemetry.WithRequestID(r.Context(), id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, factsKey{}, f)))
+	})
+}
+
+// usableID keeps a proxy's id out of the log when it could forge or flood lines.
+func usableID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.cfg.Now()
+		rec := &recorder{ResponseWriter: w}
+		s.cfg.Metrics.RequestStarted()
+		defer func() { // also when an aborted response unwinds the stack
+			f, d := facts(r.Context()), s.cfg.Now().Sub(start)
+			s.cfg.Metrics.RequestDone(f.route, r.Method, rec.code(), d)
+			s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("method", r.Method),
+				slog.String("route", f.route),
+				slog.Int("status", rec.code()),
+				slog.Int64("bytes", rec.bytes),
+				slog.Float64("duration_ms", float64(d.Microseconds())/1000),
+				slog.String("client_ip", f.client.addr.String()),
+			)
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+func (s *Server) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			s.cfg.Log.ErrorContext(r.Context(), "panic in a handler",
+				"route", facts(r.Context()).route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			if rec, ok := w.(*recorder); ok && rec.status != 0 {
+				// Half a response is out: cut the connection, so that nobody takes it for whole.
+				panic(http.ErrAbortHandler)
+			}
+			// What the handler meant to send with its answer must not ride on ours.
+			for name := range w.Header() {
+				if name != "X-Request-Id" && name != "Strict-Transport-Security" && name != "X-Content-Type-Options" {
+					w.Header().Del(name)
+				}
+			}
+			s.cfg.Refuse(w, r, http.StatusInternalServerError)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if facts(r.Context()).client.scheme == "https" { // RFC 6797 §7.2: never over plain HTTP
+			w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		}
+		if r.Method == http.MethodConnect { // ServeMux treats CONNECT specially
+			w.Header().Set("Allow", "GET, HEAD, POST")
+			s.cfg.Refuse(w, r, http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// limit serves one route within its body cap and deadline.
+func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
+	limit := route.MaxBody
+	if limit == 0 {
+		limit = s.cfg.MaxBodyBytes
+	}
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // the body stays unread
+		s.cfg.Refuse(w, r, http.StatusRequestEntityTooLarge)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	timeout := route.Timeout
+	if timeout == 0 {
+		timeout = s.cfg.RequestTimeout
+	}
+	control := http.NewResponseController(w)
+	if timeout < 0 {
+		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines has none to lift
+		route.Handler.ServeHTTP(w, r)
+		return
+	}
+	// Deadlines of the connection are absolute times of the real clock. A little more than
+	// the context's, so that a handler that ran out of time can still say so.
+	_ = control.SetWriteDeadline(time.Now().Add(timeout + 5*time.Second))
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	route.Handler.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// recorder remembers the status and size of a response.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Flush serves code that asserts http.Flusher instead of using a ResponseController.
+func (r *recorder) Flush() {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	_ = http.NewResponseController(r.ResponseWriter).Flush() // a writer that cannot flush needs none
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// code is the status, or 200 for a handler that wrote nothing.
+func (r *recorder) code() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}

@@ -1,0 +1,73 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// PoolStats is the state of a connection pool at one moment; *pgxpool.Stat has these methods.
+type PoolStats interface {
+	AcquiredConns() int32
+	IdleConns() int32
+	MaxConns() int32
+	EmptyAcquireCount() int64
+	AcquireDuration() time.Duration
+}
+
+// ObservePool adds the signet_db_pool_* metrics, read from stats at each scrape. Call it once.
+func (m *Metrics) ObservePool(stats func() PoolStats) {
+	m.registry.MustRegister(&poolCollector{
+		stats:    stats,
+		acquired: prometheus.NewDesc("signet_db_pool_acquired_connections", "Database connections in use.", nil, nil),
+		idle:     prometheus.NewDesc("signet_db_pool_idle_connections", "Database connections open and not in use.", nil, nil),
+		max:      prometheus.NewDesc("signet_db_pool_max_connections", "Largest number of database connections.", nil, nil),
+		waited:   prometheus.NewDesc("signet_db_pool_empty_acquires_total", "Acquisitions that had to wait for a connection.", nil, nil),
+		waiting:  prometheus.NewDesc("signet_db_pool_acquire_duration_seconds_total", "Time spent acquiring connections.", nil, nil),
+	})
+}
+
+type poolCollector struct {
+	stats                                func() PoolStats
+	acquired, idle, max, waited, waiting *prometheus.Desc
+}
+
+func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.acquired, c.idle, c.max, c.waited, c.waiting} {
+		ch <- d
+	}
+}
+
+func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.stats()
+	gauge := func(d *prometheus.Desc, v int32) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v))
+	}
+	gauge(c.acquired, s.AcquiredConns())
+	gauge(c.idle, s.IdleConns())
+	gauge(c.max, s.MaxConns())
+	ch <- prometheus.MustNewConstMetric(c.waited, prometheus.CounterValue, float64(s.EmptyAcquireCount()))
+	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.CounterValue, s.AcquireDuration().Seconds())
+}
+
+// SigningKey is one key of the ring as operators see it.
+type SigningKey struct{ KID, Alg, State string }
+
+// ObserveSigningKeys adds signet_signing_key_info, read from list at each scrape. Call it once.
+func (m *Metrics) ObserveSigningKeys(list func() []SigningKey) {
+	m.registry.MustRegister(&keyCollector{list: list, info: prometheus.NewDesc("signet_signing_key_info",
+		"Always 1; one series for each signing key this replica holds.", []string{"kid", "alg", "state"}, nil)})
+}
+
+type keyCollector struct {
+	list func() []SigningKey
+	info *prometheus.Desc
+}
+
+func (c *keyCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.info }
+
+func (c *keyCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, k := range c.list() {
+		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, k.KID, k.Alg, k.State)
+	}
+}

@@ -1,0 +1,118 @@
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is every metric of the program, in a registry of its own. Its methods are safe for
+// concurrent use. Label values come from small fixed sets: never pass what a caller of the
+// service chose (a tenant, a client id, a path).
+type Metrics struct {
+	registry *prometheus.Registry
+
+	httpRequests *prometheus.CounterVec
+	httpDuration *prometheus.HistogramVec
+	httpInFlight prometheus.Gauge
+
+	tokens         *prometheus.CounterVec
+	signIns        *prometheus.CounterVec
+	refreshes      *prometheus.CounterVec
+	authorizations *prometheus.CounterVec
+	hashDuration   prometheus.Histogram
+	hashQueue      prometheus.Gauge
+}
+
+// Build identifies the running program.
+type Build struct{ Version, Revision, GoVersion string }
+
+// NewMetrics returns the metrics with build's labels on signet_build_info.
+func NewMetrics(build Build) *Metrics {
+	r := prometheus.NewRegistry()
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	m := &Metrics{
+		registry:     r,
+		httpRequests: counter("signet_http_requests_total", "Requests on the public listener, by route pattern.", "route", "method", "code"),
+		httpDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "signet_http_request_duration_seconds",
+			Help:    "Time from a request's headers to the end of its response.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method"}),
+		httpInFlight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "signet_http_requests_in_flight", Help: "Requests being served on the public listener."}),
+		tokens:         counter("signet_tokens_issued_total", "Tokens issued, by grant type and kind of token.", "grant_type", "kind"),
+		signIns:        counter("signet_sign_ins_total", "Attempts to sign in with a password, by result.", "result"),
+		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, retried (within the window), reused (family revoked) or rejected.", "result"),
+		authorizations: counter("signet_authorizations_total", "Authorization requests that came to an end, by result.", "result"),
+		hashDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "signet_password_hash_duration_seconds",
+			Help:    "Time to compute one password hash, waiting excluded.",
+			Buckets: []float64{.01, .025, .05, .1, .2, .4, .8, 1.6, 3.2},
+		}),
+		hashQueue: prometheus.NewGauge(prometheus.GaugeOpts{Name: "signet_password_hash_queue", Help: "Sign-ins waiting for their turn to compute a password hash."}),
+	}
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signet_build_info", Help: "Always 1; the labels identify the running program."}, []string{"version", "revision", "go_version"})
+	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
+	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashQueue, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the registry in the Prometheus and OpenMetrics formats.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Registry returns the registry, for collectors that other rooms bring and for tests.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// RequestStarted counts a request in; RequestDone counts it out again. route is the pattern
+// of the route, "" when none matched.
+func (m *Metrics) RequestStarted() { m.httpInFlight.Inc() }
+
+// RequestDone records a finished request.
+func (m *Metrics) RequestDone(route, method string, code int, d time.Duration) {
+	method = knownMethod(method)
+	m.httpInFlight.Dec()
+	m.httpRequests.WithLabelValues(route, method, strconv.Itoa(code)).Inc()
+	m.httpDuration.WithLabelValues(route, method).Observe(d.Seconds())
+}
+
+// knownMethod keeps invented methods from becoming label values.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return m
+	}
+	return "other"
+}
+
+// TokenIssued counts a token; kind is access, refresh or id.
+func (m *Metrics) TokenIssued(grantType, kind string) {
+	m.tokens.WithLabelValues(grantType, kind).Inc()
+}
+
+// SignIn counts an attempt to sign in; result is success, failure, throttled, …
+func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(result).Inc() }
+
+// Refresh counts a use of a refresh token; result is rotated, retried, reused or rejected.
+func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }
+
+// Authorization counts the end of an authorization request; result is granted, denied, or
+// the RFC 6749 error code.
+func (m *Metrics) Authorization(result string) { m.authorizations.WithLabelValues(result).Inc() }
+
+// PasswordHashed records the time that one password hash took.
+func (m *Metrics) PasswordHashed(d time.Duration) { m.hashDuration.Observe(d.Seconds()) }
+
+// PasswordQueue sets the number of sign-ins that wait for a hash.
+func (m *Metrics) PasswordQueue(waiting int) { m.hashQueue.Set(float64(waiting)) }
