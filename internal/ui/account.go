@@ -1,0 +1,83 @@
+package ui
+
+// Account shows a person what Signet knows of them. Its form signs out.
+type Account struct {
+	Frame
+	Person            Person
+	Memberships       []Membership
+	Notice            Notice
+	ChangePasswordURL string // empty: no password to change
+	SignOut           Form
+}
+
+// Membership is a tenant the person belongs to.
+type Membership struct {
+	Tenant string
+	Roles  []string
+}
+
+func (p Account) describe(t *Text) (meta, error) {
+	return meta{template: "account", title: t.Account.Title, frame: p.Frame, wide: true, forms: true, formTarget: p.FormTargets, ownWindow: true}, nil
+}
+
+// ChangePassword asks for the present and the new password. Form fields:
+// FieldCurrentPassword, FieldNewPassword.
+type ChangePassword struct {
+	Frame
+	Form      Form
+	Person    Person // tells password managers whose password this is
+	MinLength int    // characters; 0 leaves the rule out
+	Problems  []PasswordProblem
+	Done      bool   // it has been changed
+	BackURL   string // the account page; optional
+}
+
+// PasswordProblem is why a password was not changed.
+type PasswordProblem string
+
+// The problems, the first three about the present password or both, the rest about the new one.
+const (
+	PasswordWrongCurrent   PasswordProblem = "wrong_current"
+	PasswordMissingCurrent PasswordProblem = "missing_current"
+	PasswordThrottled      PasswordProblem = "throttled"
+	PasswordMissingNew     PasswordProblem = "missing_new"
+	PasswordTooShort       PasswordProblem = "too_short"
+	PasswordTooLong        PasswordProblem = "too_long"
+	PasswordCommon         PasswordProblem = "common"
+	PasswordPersonal       PasswordProblem = "personal"
+	PasswordSame           PasswordProblem = "same"
+)
+
+// Field is the form field at fault, or "" for none.
+func (p PasswordProblem) Field() string {
+	switch p {
+	case PasswordThrottled:
+		return ""
+	case PasswordWrongCurrent, PasswordMissingCurrent:
+		return FieldCurrentPassword
+	default:
+		return FieldNewPassword
+	}
+}
+
+// CurrentProblem is the first problem of the present password, or "".
+func (p ChangePassword) CurrentProblem() PasswordProblem { return p.first(FieldCurrentPassword) }
+
+// NewProblem is the first problem of the new password, or "".
+func (p ChangePassword) NewProblem() PasswordProblem { return p.first(FieldNewPassword) }
+
+func (p ChangePassword) first(field string) PasswordProblem {
+	for _, problem := range p.Problems {
+		if problem.Field() == field {
+			return problem
+		}
+	}
+	return ""
+}
+
+func (p ChangePassword) describe(t *Text) (meta, error) {
+	return meta{
+		template: "change_password", title: t.ChangePassword.Title, frame: p.Frame,
+		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets, ownWindow: true,
+	}, nil
+}

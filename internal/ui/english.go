@@ -1,0 +1,165 @@
+package ui
+
+// English is the catalog the pages are designed with.
+func English() Text {
+	var t Text
+	t.Common.ErrorPrefix = "Error: "
+	t.Common.Email = "E-mail"
+	t.Common.Password = "Password"
+	t.Common.NewTab = "(opens in a new tab)"
+	t.Common.Footer = "You are at {host}"
+	t.Common.Roles = "Roles:"
+	t.Common.NoRoles = "Member"
+
+	t.Time.OneSecond, t.Time.Seconds = "1 second", "{n} seconds"
+	t.Time.OneMinute, t.Time.Minutes = "1 minute", "{n} minutes"
+	t.Time.OneHour, t.Time.Hours = "1 hour", "{n} hours"
+
+	t.SignIn.Title = "Sign in"
+	t.SignIn.ToClient = "to continue to {client}"
+	t.SignIn.ToProduct = "with your {product} account"
+	t.SignIn.Submit = "Sign in"
+	t.SignIn.Or = "or"
+	t.SignIn.Provider = "Continue with {provider}"
+	t.SignIn.Mismatch = "That e-mail and password don’t match."
+	t.SignIn.Missing = "Enter your e-mail and your password."
+	t.SignIn.Throttled = "Too many attempts. Please try again later."
+	t.SignIn.ThrottledFor = "Too many attempts. Try again in {wait}."
+	t.SignIn.Busy = "We are very busy right now. Please try again in a moment."
+	t.SignIn.Upstream = "That sign-in did not complete. Try again, or use another way."
+
+	t.Notices.SignInAgain = "Please sign in again to continue."
+	t.Notices.Expired = "This page was open for a while. Please sign in again."
+	t.Notices.SessionEnded = "You have been signed out. Sign in to continue."
+	t.Notices.PasswordChanged = "Your password has been changed."
+	t.Notices.OtherSignedOut = "You are signed out everywhere else."
+	t.Notices.UseOther = "Sign in with the account you want to use."
+
+	t.ChooseAccount.Title = "Choose an account"
+	t.ChooseAccount.Lead = "to continue"
+	t.ChooseAccount.LeadClient = "to continue to {client}"
+	t.ChooseAccount.Other = "Use another account"
+
+	t.ChooseTenant.Title = "Choose an organization"
+	t.ChooseTenant.Lead = "to continue"
+	t.ChooseTenant.LeadClient = "to continue to {client}"
+	t.ChooseTenant.SignedInAs = "Signed in as {name}"
+
+	t.Consent.Title = "Allow access"
+	t.Consent.Heading = "{client} wants to access your account"
+	t.Consent.SignedInAs = "Signed in as"
+	t.Consent.ForTenant = "for {tenant}"
+	t.Consent.NotYou = "Not you?"
+	t.Consent.Asks = "This will allow it to"
+	t.Consent.AsksNothing = "It asks for nothing beyond knowing that you signed in."
+	t.Consent.Allow = "Allow"
+	t.Consent.Deny = "Deny"
+	t.Consent.SentToHost = "Next you will be sent to {host}. Allow only if you know and trust it."
+	t.Consent.SentToApp = "Next the app {app} will open on this device. Allow only if you know and trust it."
+	t.Consent.Policy = "Privacy policy"
+	t.Consent.Terms = "Terms of service"
+	t.Consent.Documents = "About this application"
+
+	t.Scopes.OpenID = "Know who you are"
+	t.Scopes.Profile = "See your name and profile"
+	t.Scopes.Email = "See your e-mail address"
+	t.Scopes.Phone = "See your phone number"
+	t.Scopes.Address = "See your postal address"
+	t.Scopes.Offline = "Stay connected while you are away"
+
+	t.SignOut.Title = "Sign out"
+	t.SignOut.Heading = "Sign out?"
+	t.SignOut.Lead = "You will need to sign in again to use your applications."
+	t.SignOut.LeadClient = "{client} asks to sign you out. You will need to sign in again to use your applications."
+	t.SignOut.Submit = "Sign out"
+	t.SignOut.Stay = "Stay signed in"
+	t.SignOut.SignedInAs = "Signed in as {name}"
+
+	t.SignedOut.Title = "You are signed out"
+	t.SignedOut.Lead = "On a shared computer, close the browser window too."
+	t.SignedOut.Back = "Back to {client}"
+	t.SignedOut.SignIn = "Sign in again"
+
+	t.Account.Title = "Your account"
+	t.Account.Tenants = "Organizations"
+	t.Account.NoTenants = "You do not belong to an organization yet. An administrator can invite you."
+	t.Account.Security = "Security"
+	t.Account.ChangePassword = "Change password"
+	t.Account.PasswordHint = "Password"
+	t.Account.SignOut = "Sign out"
+
+	c := &t.ChangePassword
+	c.Title = "Change password"
+	c.Lead = "You stay signed in here and are signed out everywhere else."
+	c.Current, c.New, c.Submit = "Current password", "New password", "Change password"
+	c.Back = "Back to your account"
+	c.Summary = "Your password was not changed"
+	c.Done = "Your password has been changed"
+	c.DoneHint = "Use the new one the next time you sign in."
+	c.AtLeast = "At least {n} characters."
+	c.Advice = "A few unrelated words work well; digits and symbols are up to you."
+	c.Refused = "Passwords known from leaks are refused."
+	c.WrongCurrent = "That is not your current password."
+	c.MissingCurrent = "Enter your current password."
+	c.Throttled = "Too many attempts. Please try again later."
+	c.MissingNew = "Enter a new password."
+	c.TooShort = "Use at least {n} characters."
+	c.TooShortUnknown = "Use a longer password."
+	c.TooLong = "Use a shorter password."
+	c.Common = "This password is known from leaks. Choose another one."
+	c.Personal = "Leave your name and e-mail out of your password."
+	c.Same = "This is your current password. Choose a new one."
+
+	t.Home.Title = "One sign-in for your applications"
+	t.Home.Lead = "This address keeps your account. Your applications send you here to sign in."
+	t.Home.SignedInAs = "Signed in as {name}"
+	t.Home.SignIn = "Sign in"
+	t.Home.Account = "Go to your account"
+	t.Home.Developers = "For developers"
+	t.Home.Issuer = "Issuer"
+	t.Home.Discovery = "Discovery document"
+
+	t.FormPost.Title = "Almost there"
+	t.FormPost.Lead = "Taking you back to your application."
+	t.FormPost.LeadClient = "Taking you back to {client}."
+	t.FormPost.Continue = "Continue"
+
+	t.Errors = englishErrors()
+	return t
+}
+
+func englishErrors() Errors {
+	const again = "Go back to the application and sign in again."
+	return Errors{
+		RequestID: "Request", Developers: "Details for developers", Code: "Error", Description: "Description",
+		Back: "Back to {client}", TryIn: "Try again in {wait}.",
+		BadRequest: ErrorText{"That request did not make sense",
+			"The link or form that brought you here is incomplete or damaged.", again},
+		Forbidden: ErrorText{"You can’t open this",
+			"Your account is not allowed to do this.", "Ask your administrator if you think it should be."},
+		NotFound: ErrorText{"Page not found",
+			"There is nothing at this address.", "Check the address, or go back to where you came from."},
+		Method: ErrorText{"That doesn’t work this way",
+			"This address does not accept that kind of request.", again},
+		TooLarge: ErrorText{"That was too much",
+			"The request is larger than we accept.", again},
+		TooMany: ErrorText{"Slow down a little",
+			"There were too many requests from your network.", "Please wait a moment and try again."},
+		Internal: ErrorText{"Something went wrong",
+			"This is our fault, not yours. We have made a note of it.", "Please try again. If it keeps happening, tell support the request number below."},
+		Unavailable: ErrorText{"We’ll be right back",
+			"The service cannot answer at the moment.", "Please try again in a few moments."},
+		UnknownClient: ErrorText{"We don’t know this application",
+			"The application that sent you here is not registered with us.", "Nothing was shared. Tell the people who run the application."},
+		RedirectMismatch: ErrorText{"This application is not set up correctly",
+			"It asked us to send you to an address that is not registered for it, so we stopped.", "Nothing was shared. Tell the people who run the application."},
+		Expired: ErrorText{"This sign-in has expired",
+			"It took too long, or it was already finished in another tab.", again},
+		NoCookie: ErrorText{"Your browser did not keep our cookie",
+			"We need one cookie to sign you in safely.", "Allow cookies for this site, then go back to the application and sign in again."},
+		CrossSite: ErrorText{"We stopped that request",
+			"It came from another website, not from our page.", again},
+		NoTenant: ErrorText{"You are not in an organization yet",
+			"You signed in, but no organization has added you.", "Ask your administrator for an invitation."},
+	}
+}

@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile is a name that tries to leave every context it can be put into.
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>' {{.}} javascript:alert(1)//`
+
+// endless is a name with nowhere to break a line.
+var endless = strings.Repeat("Donaudampfschifffahrtsgesellschaft", 6)[:200]
+
+// state is one page as somebody may see it.
+type state struct {
+	name   string
+	status int
+	page   Page
+}
+
+// states are all pages in all states worth looking at; the tests of this package hold for
+// every one of them.
+func states() []state {
+	var (
+		orders = Client{Name: "Acme Orders"}
+		ada    = Person{Name: "Ada Lovelace", Email: "ada@acme.test"}
+		form   = Form{Action: "/login", Hidden: []Hidden{{"interaction", "v1.eyJ0ZXN0IjoxfQ.sig"}}}
+		frame  = Frame{FormTargets: []string{"https://orders.acme.test/callback"}}
+		arabic = Frame{Lang: "ar", Dir: RTL}
+		layla  = Person{Name: "ليلى الحداد", Email: "layla@example.test"}
+		scopes = []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "orders:write", Description: "Create and change orders for you"}, {Name: "offline_access"}}
+		both   = []Provider{{Label: "Google", Action: "/upstream/google"}, {Label: "GitHub", Action: "/upstream/github"}}
+		roles  = []string{"owner", "billing"}
+	)
+	tenants := []TenantChoice{{"ten_1", "Acme Inc.", roles}, {"ten_2", "Globex Corporation", []string{"viewer"}}, {"ten_3", "Initech", nil}}
+	all := []state{
+		{"sign-in", 200, SignIn{Frame: frame, Form: form, Client: orders}},
+		{"sign-in-own", 200, SignIn{Form: form}},
+		{"sign-in-prefilled", 200, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Notice: NoticeSignInAgain}},
+		{"sign-in-providers", 200, SignIn{Form: form, Client: orders, Providers: both}},
+		{"sign-in-mismatch", 401, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Problem: ProblemMismatch}},
+		{"sign-in-missing", 400, SignIn{Form: form, Client: orders, Problem: ProblemMissing}},
+		{"sign-in-locked", 429, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Problem: ProblemThrottled, RetryAfter: 3*time.Minute + 10*time.Second}},
+		{"sign-in-busy", 503, SignIn{Form: form, Client: orders, Problem: ProblemBusy, RetryAfter: time.Second}},
+		{"sign-in-upstream", 400, SignIn{Form: form, Client: orders, Problem: ProblemUpstream, Providers: both}},
+		{"sign-in-changed", 200, SignIn{Form: form, Notice: NoticePasswordChanged}},
+		{"sign-in-long", 401, SignIn{Form: form, Client: Client{Name: endless}, Email: endless + "@acme.test", Problem: ProblemMismatch, Providers: []Provider{{Label: endless, Action: "/upstream/x"}}}},
+		{"sign-in-rtl", 401, SignIn{Frame: arabic, Form: form, Client: Client{Name: "طلبات أكمي"}, Email: "layla@example.test", Problem: ProblemMismatch, Providers: both}},
+		{"account-choice", 200, ChooseAccount{Form: form, Client: orders, Accounts: []AccountChoice{{"ses_1", ada}, {"ses_2", Person{Email: "grace@globex.test"}}}}},
+		{"account-choice-long", 200, ChooseAccount{Form: form, Client: Client{Name: endless}, Accounts: []AccountChoice{{"ses_1", Person{Name: endless, Email: endless + "@acme.test"}}}}},
+		{"tenant-choice", 200, ChooseTenant{Form: form, Client: orders, Person: ada, Tenants: tenants}},
+		{"tenant-choice-long", 200, ChooseTenant{Form: form, Client: Client{Name: endless}, Person: Person{Email: endless}, Tenants: []TenantChoice{{"t", endless, []string{endless, endless}}}}},
+		{"tenant-choice-rtl", 200, ChooseTenant{Frame: arabic, Form: form, Client: orders, Person: layla, Tenants: tenants}},
+		{"consent", 200, Consent{Form: form, Client: orders, Person: ada, Tenant: "Acme Inc.", Scopes: scopes, RedirectURI: "https://orders.acme.test/callback", PolicyURL: "https://acme.test/privacy", TermsURL: "https://acme.test/terms"}},
+		{"consent-app", 200, Consent{Form: form, Client: Client{Name: "Acme Field"}, Person: Person{Email: "grace@globex.test"}, Scopes: []Scope{{Name: "urn:acme:field/read"}}, RedirectURI: "test.acme.field:/cb", PolicyURL: "javascript:alert(1)", TermsURL: "http://acme.test/terms"}},
+		{"consent-nothing", 200, Consent{Form: form, Client: orders, Person: ada, RedirectURI: "http://127.0.0.1:8123/cb"}},
+		{"consent-long", 200, Consent{Form: form, Client: Client{Name: endless}, Person: Person{Name: endless, Email: endless + "@acme.test"}, Tenant: endless, Scopes: []Scope{{Name: "openid", Description: endless}, {Name: endless}}, RedirectURI: "https://" + strings.Repeat("long.", 30) + "acme.test/cb"}},
+		{"consent-rtl", 200, Consent{Frame: arabic, Form: form, Client: Client{Name: "طلبات أكمي"}, Person: layla, Tenant: "Acme Inc.", Scopes: scopes, RedirectURI: "https://orders.acme.test/callback"}},
+		{"consent-hostile", 200, Consent{Form: Form{Action: "/consent", Hidden: []Hidden{{hostile, hostile}}}, Client: Client{Name: hostile, LogoURL: "//evil.test/x.png"}, Person: Person{Name: hostile, Email: hostile}, Tenant: hostile, Scopes: []Scope{{Name: hostile}, {Name: "a", Description: hostile}}, RedirectURI: "javascript:alert(1)", PolicyURL: hostile, TermsURL: "https://a.test/" + hostile}},
+		{"sign-out", 200, SignOut{Form: form, Client: orders, Person: ada}},
+		{"sign-out-own", 200, SignOut{Form: form, Person: ada}},
+		{"signed-out", 200, SignedOut{Back: Link{"https://orders.acme.test/", "Acme Orders"}, SignInURL: "/login"}},
+		{"signed-out-plain", 200, SignedOut{}},
+		{"signed-out-hostile", 200, SignedOut{Back: Link{"javascript:alert(1)", hostile}, SignInURL: "//evil.test"}},
+		{"error-redirect", 400, Error{Status: 400, Reason: ReasonRedirectMismatch, Code: "invalid_request", Description: "The redirect_uri does not match any redirect URI registered for this client.", RequestID: "01JD6M3T5V9QK2R8W4XZ"}},
+		{"error-expired", 400, Error{Status: 400, Reason: ReasonExpired, RequestID: "01JD6M3T5V9QK2R8W4XZ", Back: Link{"https://orders.acme.test/", "Acme Orders"}}},
+		{"error-hostile", 400, Error{Status: 400, Code: hostile, Description: hostile, RequestID: hostile, Back: Link{"data:text/html,x", hostile}}},
+		{"error-long", 400, Error{Status: 400, Code: endless, Description: endless, RequestID: endless, Back: Link{"https://a.test/", endless}}},
+		{"account", 200, Account{Person: ada, Memberships: []Membership{{"Acme Inc.", roles}, {"Globex Corporation", []string{"viewer"}}, {"Initech", nil}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"account-changed", 200, Account{Person: Person{Email: "grace@globex.test"}, Notice: NoticePasswordChanged, SignOut: form}},
+		{"account-long", 200, Account{Person: Person{Name: endless, Email: endless + "@acme.test"}, Memberships: []Membership{{endless, []string{endless}}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"account-rtl", 200, Account{Frame: arabic, Person: layla, Memberships: []Membership{{"شركة أكمي", roles}, {"Globex", roles}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"password", 200, ChangePassword{Form: form, Person: ada, MinLength: 15, BackURL: "/account"}},
+		{"password-problems", 400, ChangePassword{Form: form, Person: ada, MinLength: 15, BackURL: "/account", Problems: []PasswordProblem{PasswordWrongCurrent, PasswordTooShort}}},
+		{"password-throttled", 429, ChangePassword{Form: form, Person: ada, MinLength: 15, Problems: []PasswordProblem{PasswordThrottled}}},
+		{"password-done", 200, ChangePassword{Form: form, Person: ada, Done: true, BackURL: "/account"}},
+		{"home", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", DiscoveryURL: "/.well-known/openid-configuration"}},
+		{"home-signed-in", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", AccountURL: "/account", Person: ada, DiscoveryURL: "/.well-known/openid-configuration"}},
+		{"form-post", 200, FormPost{Client: orders, Action: "test.acme.field:/cb", Params: []Hidden{{"code", "abc"}, {"state", hostile}}}},
+	}
+	for _, status := range []int{400, 403, 404, 405, 413, 418, 429, 500, 503} {
+		page := Error{Status: status, RequestID: "01JD6M3T5V9QK2R8W4XZ"}
+		if status == 429 {
+			page.RetryAfter = 30 * time.Second
+		}
+		all = append(all, state{"error-" + http.StatusText(status), status, page})
+	}
+	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite, ReasonNoTenant} {
+		all = append(all, state{"error-" + string(reason), 400, Error{Status: 400, Reason: reason}})
+	}
+	for i := range all {
+		all[i].name = strings.ReplaceAll(strings.ToLower(all[i].name), " ", "-")
+	}
+	return all
+}
+
+func newRenderer(t testing.TB) *Renderer {
+	t.Helper()
+	r, err := New(Config{Issuer: "https://id.acme.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// galleryHandler serves every state under its name, and the static files.
+func galleryHandler(t testing.TB, r *Renderer) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle(StaticPrefix, r.Static())
+	for _, s := range states() {
+		mux.HandleFunc("/"+s.name, func(w http.ResponseWriter, _ *http.Request) {
+			if err := r.Render(w, s.status, s.page); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return mux
+}

@@ -1,0 +1,57 @@
+package ui
+
+import "time"
+
+// SignIn asks for e-mail and password. Form fields: FieldEmail, FieldPassword.
+type SignIn struct {
+	Frame
+	Form   Form
+	Client Client
+	// Email prefills the field (login_hint, or what was typed before an error).
+	Email   string
+	Notice  Notice
+	Problem SignInProblem
+	// RetryAfter is how long ProblemThrottled and ProblemBusy ask to wait; it is also sent as
+	// a Retry-After header. Zero leaves the time out.
+	RetryAfter time.Duration
+	// Providers are other ways in, shown in the order given. Each posts the form's hidden
+	// fields to its own Action.
+	Providers []Provider
+}
+
+// Provider is an upstream identity source on the sign-in page.
+type Provider struct {
+	Label  string // "Google"
+	Action string // a path of this issuer
+	// Icon is the path of a picture on this issuer; without one the label's initial is shown.
+	Icon string
+}
+
+// SignInProblem is why the last attempt did not succeed.
+type SignInProblem string
+
+// The problems. None of them tells whether the account exists.
+const (
+	ProblemNone      SignInProblem = ""
+	ProblemMismatch  SignInProblem = "mismatch"  // wrong e-mail or password
+	ProblemMissing   SignInProblem = "missing"   // a field was left empty
+	ProblemThrottled SignInProblem = "throttled" // too many attempts
+	ProblemBusy      SignInProblem = "busy"      // no capacity to check passwords now
+	ProblemUpstream  SignInProblem = "upstream"  // the other provider did not let them in
+)
+
+// Blames reports whether the fields themselves were wrong.
+func (p SignInProblem) Blames() bool { return p == ProblemMismatch || p == ProblemMissing }
+
+// FocusEmail and FocusPassword say where the keyboard starts: at the message when there is
+// nothing to correct, else at the first field that needs typing.
+func (p SignIn) FocusEmail() bool    { return !p.FocusMessage() && p.Email == "" }
+func (p SignIn) FocusPassword() bool { return !p.FocusMessage() && p.Email != "" }
+func (p SignIn) FocusMessage() bool  { return p.Problem != ProblemNone && !p.Problem.Blames() }
+
+func (p SignIn) describe(t *Text) (meta, error) {
+	return meta{
+		template: "sign_in", title: t.SignIn.Title, frame: p.Frame, failed: p.Problem != ProblemNone,
+		forms: true, formTarget: p.FormTargets, retryAfter: p.RetryAfter,
+	}, nil
+}

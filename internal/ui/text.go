@@ -1,0 +1,100 @@
+package ui
+
+import "strings"
+
+// Text is every word on the hosted pages. {client}, {name} and the like are filled in at
+// rendering; keep them when translating. All fields are plain strings, so that a translation
+// is one struct literal.
+type Text struct {
+	Common struct {
+		ErrorPrefix, Email, Password, NewTab, Footer, Roles, NoRoles string
+	}
+	Time struct {
+		OneSecond, Seconds, OneMinute, Minutes, OneHour, Hours string
+	}
+	SignIn struct {
+		Title, ToClient, ToProduct, Submit, Or, Provider           string
+		Mismatch, Missing, Throttled, ThrottledFor, Busy, Upstream string
+	}
+	Notices struct {
+		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
+	}
+	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
+	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
+	Consent       struct {
+		Title, Heading, SignedInAs, ForTenant, NotYou, Asks, AsksNothing, Allow, Deny string
+		SentToHost, SentToApp, Policy, Terms, Documents                               string
+	}
+	Scopes struct {
+		OpenID, Profile, Email, Phone, Address, Offline string
+	}
+	SignOut        struct{ Title, Heading, Lead, LeadClient, Submit, Stay, SignedInAs string }
+	SignedOut      struct{ Title, Lead, Back, SignIn string }
+	Errors         Errors
+	Account        struct{ Title, Tenants, NoTenants, Security, ChangePassword, PasswordHint, SignOut string }
+	ChangePassword struct {
+		Title, Lead, Current, New, Submit, Back, Summary, Done, DoneHint string
+		AtLeast, Advice, Refused                                         string
+		WrongCurrent, MissingCurrent, Throttled, MissingNew, TooShort    string
+		TooShortUnknown, TooLong, Common, Personal, Same                 string
+	}
+	Home     struct{ Title, Lead, SignedInAs, SignIn, Account, Developers, Issuer, Discovery string }
+	FormPost struct{ Title, Lead, LeadClient, Continue string }
+}
+
+// Errors is the wording of the error page.
+type Errors struct {
+	RequestID, Developers, Code, Description, Back, TryIn string
+	BadRequest, Forbidden, NotFound, Method, TooLarge     ErrorText
+	TooMany, Internal, Unavailable                        ErrorText
+	UnknownClient, RedirectMismatch, Expired, NoCookie    ErrorText
+	CrossSite, NoTenant                                   ErrorText
+}
+
+func (t *Text) notice(n Notice) string {
+	return map[Notice]string{
+		NoticeSignInAgain: t.Notices.SignInAgain, NoticeExpired: t.Notices.Expired,
+		NoticeSessionEnded: t.Notices.SessionEnded, NoticePasswordChanged: t.Notices.PasswordChanged,
+		NoticeOtherSignedOut: t.Notices.OtherSignedOut, NoticeAccountSwitched: t.Notices.UseOther,
+	}[n]
+}
+
+func (t *Text) signInProblem(p SignIn) string {
+	switch p.Problem {
+	case ProblemMissing:
+		return t.SignIn.Missing
+	case ProblemThrottled:
+		if p.RetryAfter > 0 {
+			return strings.ReplaceAll(t.SignIn.ThrottledFor, "{wait}", t.wait(p.RetryAfter))
+		}
+		return t.SignIn.Throttled
+	case ProblemBusy:
+		return t.SignIn.Busy
+	case ProblemUpstream:
+		return t.SignIn.Upstream
+	default:
+		return t.SignIn.Mismatch
+	}
+}
+
+func (t *Text) passwordProblem(p ChangePassword, problem PasswordProblem) string {
+	c := t.ChangePassword
+	if problem == PasswordTooShort && p.MinLength > 0 {
+		return fill(c.TooShort, p.MinLength)
+	}
+	return map[PasswordProblem]string{
+		PasswordWrongCurrent: c.WrongCurrent, PasswordMissingCurrent: c.MissingCurrent,
+		PasswordThrottled: c.Throttled, PasswordMissingNew: c.MissingNew, PasswordTooShort: c.TooShortUnknown,
+		PasswordTooLong: c.TooLong, PasswordCommon: c.Common, PasswordPersonal: c.Personal, PasswordSame: c.Same,
+	}[problem]
+}
+
+func (t *Text) scope(s Scope) string {
+	if s.Description != "" {
+		return s.Description
+	}
+	return map[string]string{
+		"openid": t.Scopes.OpenID, "profile": t.Scopes.Profile, "email": t.Scopes.Email,
+		"phone": t.Scopes.Phone, "address": t.Scopes.Address, "offline_access": t.Scopes.Offline,
+	}[s.Name]
+}
