@@ -46,7 +46,7 @@ func Up(ctx context.Context, dsn secret.Text, log *slog.Logger) (int, error) {
 	}
 	defer func() { _ = db.Close() }() // one command's connection: nothing is pending on it
 	if err := db.PingContext(ctx); err != nil {
-		return 0, fmt.Errorf("cannot reach the database: %w (%w): check database.url (DATABASE_URL)", errdefs.ErrUnavailable, err)
+		return 0, unreachable(err)
 	}
 	// goose creates its version table under the lock, but it tries the lock only every so
 	// often: one second apart, for up to five minutes of somebody else's migration.
@@ -60,6 +60,9 @@ func Up(ctx context.Context, dsn secret.Text, log *slog.Logger) (int, error) {
 		return 0, fmt.Errorf("migrations: %w", err)
 	}
 	results, err := provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		results = partial.Applied // each step is a transaction of its own and stays
+	}
 	for _, r := range results {
 		log.InfoContext(ctx, "migration applied", "version", r.Source.Version, "name", baseName(r.Source.Path), "duration_ms", r.Duration.Milliseconds())
 	}
@@ -70,12 +73,27 @@ func Up(ctx context.Context, dsn secret.Text, log *slog.Logger) (int, error) {
 }
 
 func open(dsn secret.Text) (*sql.DB, error) {
+	cfg, err := connConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*cfg), nil
+}
+
+// connConfig is for commands, which may wait longer for a connection than a request may.
+func connConfig(dsn secret.Text) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(dsn.Reveal())
 	if err != nil {
 		// The parser's own text may quote the URL, and so the password.
 		return nil, fmt.Errorf("database.url is not a PostgreSQL connection URL: %w", errdefs.ErrInvalid)
 	}
-	return stdlib.OpenDB(*cfg), nil
+	cfg.ConnectTimeout = 10 * time.Second
+	cfg.RuntimeParams["application_name"] = "signet migrate"
+	return cfg, nil
+}
+
+func unreachable(err error) error {
+	return fmt.Errorf("cannot reach the database, check database.url (DATABASE_URL) and that PostgreSQL runs: %w: %w", errdefs.ErrUnavailable, err)
 }
 
 // querier is what Pending and Migrations need; *pgxpool.Pool, *pgx.Conn and pgx.Tx have it.
@@ -99,14 +117,18 @@ func Pending(ctx context.Context, db querier) (int, error) {
 	return n, nil
 }
 
+// Pending is the function Pending over db's pool.
+func (db *DB) Pending(ctx context.Context) (int, error) { return Pending(ctx, db.pool) }
+
 // Status is Migrations over a connection of its own, for the command line.
 func Status(ctx context.Context, dsn secret.Text) ([]Migration, error) {
-	if _, err := pgx.ParseConfig(dsn.Reveal()); err != nil {
-		return nil, fmt.Errorf("database.url is not a PostgreSQL connection URL: %w", errdefs.ErrInvalid)
-	}
-	conn, err := pgx.Connect(ctx, dsn.Reveal())
+	cfg, err := connConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the database: %w (%w): check database.url (DATABASE_URL)", errdefs.ErrUnavailable, err)
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, unreachable(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // read only: nothing to lose
 	return Migrations(ctx, conn)
