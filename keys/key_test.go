@@ -56,9 +56,9 @@ func TestState(t *testing.T) {
 		RemovedAt:   t0.Add(4 * time.Hour),
 	}
 	for _, c := range []struct {
-		name              string
-		now               time.Time
-		want              keys.State
+		name             string
+		now              time.Time
+		want             keys.State
 		published, signs bool
 	}{
 		{"before publication a key is pending", t0, keys.Pending, false, false},
