@@ -103,7 +103,7 @@ func (r *Ring) complete(ctx context.Context, algs []keys.Algorithm) error {
 	}
 	var secrets []SealedSecret
 	if len(r.held.Load().roots) == 0 {
-		root, err := newRoot(r.envelope, 1, now)
+		root, err := SealRoot(r.envelope, 1, now)
 		if err != nil {
 			return fmt.Errorf("create root secret: %w", err)
 		}

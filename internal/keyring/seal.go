@@ -99,7 +99,9 @@ func newPair(e *envelope.Envelope, alg keys.Algorithm, now, activate time.Time) 
 	return pair, nil
 }
 
-func newRoot(e *envelope.Envelope, version int, now time.Time) (SealedSecret, error) {
+// SealRoot returns the stored form of a fresh version of the root secret. Replicas accept it once
+// loaded and make codes with it two minutes after now.
+func SealRoot(e *envelope.Envelope, version int, now time.Time) (SealedSecret, error) {
 	root := make([]byte, rootSize)
 	defer clear(root)
 	_, _ = rand.Read(root) // documented never to fail

@@ -1,0 +1,179 @@
+package keyring_test
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/keyring"
+	"github.com/signet-id/signet/keys"
+)
+
+// memory is a Store that keeps the contract in memory. fail, when set, may refuse an operation
+// by name.
+type memory struct {
+	mu      sync.Mutex
+	keys    []keyring.SealedKey
+	secrets []keyring.SealedSecret
+	loads   int
+	fail    func(operation string) error
+}
+
+func (m *memory) begin(operation string) (func(), error) {
+	m.mu.Lock()
+	if m.fail != nil {
+		if err := m.fail(operation); err != nil {
+			m.mu.Unlock()
+			return nil, err
+		}
+	}
+	return m.mu.Unlock, nil
+}
+
+func (m *memory) LoadKeys(context.Context) ([]keyring.SealedKey, error) {
+	done, err := m.begin("LoadKeys")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	m.loads++
+	return slices.Clone(m.keys), nil
+}
+
+func (m *memory) LoadSecrets(context.Context) ([]keyring.SealedSecret, error) {
+	done, err := m.begin("LoadSecrets")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return slices.Clone(m.secrets), nil
+}
+
+func (m *memory) CreateInitial(_ context.Context, rows []keyring.SealedKey, secrets []keyring.SealedSecret) error {
+	done, err := m.begin("CreateInitial")
+	if err != nil {
+		return err
+	}
+	defer done()
+	before, beforeSecrets := slices.Clone(m.keys), slices.Clone(m.secrets)
+	for _, k := range rows {
+		if !slices.ContainsFunc(before, func(b keyring.SealedKey) bool { return b.Algorithm == k.Algorithm }) {
+			m.keys = append(m.keys, k)
+		}
+	}
+	for _, s := range secrets {
+		if !slices.ContainsFunc(beforeSecrets, func(b keyring.SealedSecret) bool { return b.Purpose == s.Purpose }) {
+			m.secrets = append(m.secrets, s)
+		}
+	}
+	return nil
+}
+
+func (m *memory) RecordMaxExpiry(_ context.Context, kid string, exp time.Time) error {
+	done, err := m.begin("RecordMaxExpiry")
+	if err != nil {
+		return err
+	}
+	defer done()
+	for i := range m.keys {
+		if k := &m.keys[i]; k.KID == kid && exp.After(k.MaxExpiry) {
+			k.MaxExpiry = exp
+		}
+	}
+	return nil
+}
+
+// change edits the stored rows as the rotator would.
+func (m *memory) change(do func(m *memory)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	do(m)
+}
+
+// row returns the stored key of alg in that state at now.
+func (m *memory) row(t testing.TB, alg keys.Algorithm, active bool) *keyring.SealedKey {
+	t.Helper()
+	for i := range m.keys {
+		if k := &m.keys[i]; k.Algorithm == string(alg) && !k.ActivatedAt.IsZero() == active {
+			return k
+		}
+	}
+	t.Fatalf("no %s key with active=%v", alg, active)
+	return nil
+}
+
+// clock is a time that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
+}
+
+func newMaster(t testing.TB) envelope.Master {
+	t.Helper()
+	var b [envelope.KeySize]byte
+	_, _ = rand.Read(b[:])
+	m, err := envelope.NewMaster(b[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// world is a store, a clock and a master key, from which replicas are opened.
+type world struct {
+	*memory
+	*clock
+	envelope *envelope.Envelope
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return &world{memory: &memory{}, clock: newClock(), envelope: envelope.New(newMaster(t))}
+}
+
+// quick are the algorithms whose keys cost nothing to make.
+var quick = []keys.Algorithm{keys.ES256, keys.EdDSA}
+
+func (w *world) config(algs ...keys.Algorithm) keyring.Config {
+	return keyring.Config{Store: w.memory, Envelope: w.envelope, Now: w.Now, Log: slog.New(slog.DiscardHandler), Algorithms: algs}
+}
+
+func (w *world) open(t testing.TB, algs ...keys.Algorithm) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.Open(context.Background(), w.config(algs...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const typ = "at+jwt"
+
+func sign(t testing.TB, r *keyring.Ring, alg keys.Algorithm, expires time.Time) string {
+	t.Helper()
+	token, err := r.Sign(context.Background(), alg, typ, []byte("payload"), expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
