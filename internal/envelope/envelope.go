@@ -97,7 +97,7 @@ func (e *Envelope) Rewrap(s Sealed, aad []byte) (Sealed, error) {
 func (e *Envelope) unwrap(s Sealed, aad []byte) ([]byte, error) {
 	m, ok := e.masters[s.MasterID]
 	if !ok {
-		return nil, fmt.Errorf("%w: it needs master key %s, configured: %s; configure that key again, as an older master key if there is a newer one",
+		return nil, fmt.Errorf("%w: it needs master key %s, configured: %s; configure that key again, as keys.master, or among keys.master_previous if another has replaced it",
 			ErrUnknownMaster, s.MasterID, e.configured())
 	}
 	key, err := m.aead.Open(nil, nil, s.WrappedKey, wrapAAD(s.MasterID, aad))

@@ -305,27 +305,29 @@ func TestRun(t *testing.T) {
 		expires := time.Now().Add(time.Hour)
 		sign(t, r, keys.ES256, expires)
 		sign(t, r, keys.ES256, expires.Add(-time.Minute))
-		kid := w.row(t, keys.ES256, true).KID
-		recorded := func() time.Time { return w.row(t, keys.ES256, true).MaxExpiry }
+		recorded := func() (mark time.Time) {
+			w.change(func(m *memory) { mark = m.row(t, keys.ES256, true).MaxExpiry })
+			return mark
+		}
 
-		loads := w.loads
+		_, loads := w.count()
 		r.Poke()
 		r.Poke()
 		synctest.Wait()
-		if w.loads == loads {
+		if _, now := w.count(); now == loads {
 			t.Error("a poke does not reload")
 		}
 		if !recorded().IsZero() {
 			t.Error("the watermark was stored before its time")
 		}
-		loads = w.loads
+		_, loads = w.count()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if w.loads == loads || time.Since(r.LoadedAt()) > time.Second {
+		if _, now := w.count(); now == loads || time.Since(r.LoadedAt()) > time.Second {
 			t.Error("a minute does not reload")
 		}
 		if got := recorded(); !got.Equal(expires) {
-			t.Errorf("watermark of %s = %v, want %v", kid, got, expires)
+			t.Errorf("watermark = %v, want %v", got, expires)
 		}
 
 		w.change(func(m *memory) { m.fail = func(string) error { return errors.New("down") } })
@@ -362,8 +364,8 @@ func TestRunCreatesSlowKeys(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); r.Run(ctx) }()
 		synctest.Wait()
-		if len(w.keys) != 2 {
-			t.Errorf("%d keys in a store that is down", len(w.keys))
+		if n, _ := w.count(); n != 2 {
+			t.Errorf("%d keys in a store that is down", n)
 		}
 		if _, err := r.Sign(t.Context(), keys.RS256, typ, nil, time.Now().Add(time.Hour)); !errors.Is(err, errdefs.ErrUnavailable) {
 			t.Errorf("Sign with the store down: %v", err)
@@ -371,8 +373,8 @@ func TestRunCreatesSlowKeys(t *testing.T) {
 		w.change(func(m *memory) { m.fail = nil })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(w.keys) != 4 || len(published(t, r)) != 4 {
-			t.Errorf("%d keys", len(w.keys))
+		if n, _ := w.count(); n != 4 || len(published(t, r)) != 4 {
+			t.Errorf("%d keys stored, %d published", n, len(published(t, r)))
 		}
 		cancel()
 		<-done

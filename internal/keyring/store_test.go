@@ -95,6 +95,13 @@ func (m *memory) change(do func(m *memory)) {
 	do(m)
 }
 
+// count returns how many keys are stored and how often they were loaded.
+func (m *memory) count() (stored, loads int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.keys), m.loads
+}
+
 // row returns the stored key of alg in that state at now.
 func (m *memory) row(t testing.TB, alg keys.Algorithm, active bool) *keyring.SealedKey {
 	t.Helper()
