@@ -89,7 +89,8 @@ CREATE TABLE client (
     post_logout_redirect_uris  text[] NOT NULL DEFAULT '{}',
     grant_types                text[] NOT NULL DEFAULT '{}',
     scopes                     text[] NOT NULL DEFAULT '{}',
-    audiences                  text[] NOT NULL DEFAULT '{}',
+    audiences                  text[] NOT NULL DEFAULT '{}', -- what it may ask tokens for
+    serves_audience            text NOT NULL DEFAULT '',     -- the resource server that it is
     pkce_optional              boolean NOT NULL DEFAULT false,
     skip_consent               boolean NOT NULL DEFAULT false,
     id_token_algorithm         text NOT NULL DEFAULT '',

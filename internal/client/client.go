@@ -44,6 +44,8 @@ const (
 type Client struct {
 	ID                     ID
 	Tenant                 id.Tenant // zero when the installation owns it
+	TenantSlug             string    // with Tenant; read-only
+	TenantDisabled         bool      // with Tenant; read-only
 	Name                   string    // shown to people
 	AuthMethod             AuthMethod
 	Secrets                []Secret // at most two valid at a time, for rotation
@@ -52,7 +54,8 @@ type Client struct {
 	Origins                []string // for CORS: scheme://host[:port]
 	GrantTypes             []string
 	Scopes                 []string
-	Audiences              []string      // allowed; the first is the default
+	Audiences              []string      // that tokens may be asked for; the first is the default
+	ServesAudience         string        // the resource server that this client is, for introspection
 	PKCEOptional           bool          // confidential clients only
 	SkipConsent            bool          // first party: people are not asked
 	IDTokenAlgorithm       string        // "" is the server's default
@@ -75,7 +78,7 @@ func (c Client) Public() bool { return c.AuthMethod == AuthNone }
 func (c Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
 // Enabled reports whether the client may be used at all.
-func (c Client) Enabled() bool { return c.DisabledAt.IsZero() }
+func (c Client) Enabled() bool { return c.DisabledAt.IsZero() && !c.TenantDisabled }
 
 // RequiresPKCE reports whether an authorization request must carry a code challenge: always
 // for public clients, and by default for all (RFC 9700 §2.1.1).

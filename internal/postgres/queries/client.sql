@@ -1,11 +1,11 @@
 -- name: FindClient :one
-SELECT c.*,
+SELECT c.*, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(s.hash ORDER BY s.created_at) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::timestamptz[] AS secret_expiries,
        coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
-  FROM client c
+  FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
  WHERE c.id = @id;
 
 -- name: OriginRegistered :one
@@ -13,13 +13,13 @@ SELECT EXISTS (SELECT 1 FROM client_origin WHERE origin = @origin);
 
 -- name: UpsertClient :exec
 INSERT INTO client (id, tenant_id, name, auth_method, redirect_uris, post_logout_redirect_uris, grant_types, scopes,
-                    audiences, pkce_optional, skip_consent, id_token_algorithm, access_token_seconds, policy_uri, terms_uri)
+                    audiences, serves_audience, pkce_optional, skip_consent, id_token_algorithm, access_token_seconds, policy_uri, terms_uri)
 VALUES (@id, @tenant_id, @name, @auth_method, @redirect_uris, @post_logout_redirect_uris, @grant_types, @scopes,
-        @audiences, @pkce_optional, @skip_consent, @id_token_algorithm, @access_token_seconds, @policy_uri, @terms_uri)
+        @audiences, @serves_audience, @pkce_optional, @skip_consent, @id_token_algorithm, @access_token_seconds, @policy_uri, @terms_uri)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, auth_method = excluded.auth_method, redirect_uris = excluded.redirect_uris,
     post_logout_redirect_uris = excluded.post_logout_redirect_uris, grant_types = excluded.grant_types,
-    scopes = excluded.scopes, audiences = excluded.audiences, pkce_optional = excluded.pkce_optional,
+    scopes = excluded.scopes, audiences = excluded.audiences, serves_audience = excluded.serves_audience, pkce_optional = excluded.pkce_optional,
     skip_consent = excluded.skip_consent, id_token_algorithm = excluded.id_token_algorithm,
     access_token_seconds = excluded.access_token_seconds, policy_uri = excluded.policy_uri,
     terms_uri = excluded.terms_uri, updated_at = now();

@@ -27,13 +27,13 @@ func (q *Queries) AddClientSecret(ctx context.Context, arg AddClientSecretParams
 }
 
 const findClient = `-- name: FindClient :one
-SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at,
+SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(s.hash ORDER BY s.created_at) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::timestamptz[] AS secret_expiries,
        coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
-  FROM client c
+  FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
  WHERE c.id = $1
 `
 
@@ -47,6 +47,7 @@ type FindClientRow struct {
 	GrantTypes             []string
 	Scopes                 []string
 	Audiences              []string
+	ServesAudience         string
 	PkceOptional           bool
 	SkipConsent            bool
 	IDTokenAlgorithm       string
@@ -56,6 +57,8 @@ type FindClientRow struct {
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 	DisabledAt             *time.Time
+	TenantSlug             string
+	TenantDisabled         bool
 	SecretHashes           [][]byte
 	SecretExpiries         []time.Time
 	Origins                []string
@@ -74,6 +77,7 @@ func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, err
 		&i.GrantTypes,
 		&i.Scopes,
 		&i.Audiences,
+		&i.ServesAudience,
 		&i.PkceOptional,
 		&i.SkipConsent,
 		&i.IDTokenAlgorithm,
@@ -83,6 +87,8 @@ func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, err
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledAt,
+		&i.TenantSlug,
+		&i.TenantDisabled,
 		&i.SecretHashes,
 		&i.SecretExpiries,
 		&i.Origins,
@@ -122,13 +128,13 @@ func (q *Queries) SetClientOrigins(ctx context.Context, arg SetClientOriginsPara
 
 const upsertClient = `-- name: UpsertClient :exec
 INSERT INTO client (id, tenant_id, name, auth_method, redirect_uris, post_logout_redirect_uris, grant_types, scopes,
-                    audiences, pkce_optional, skip_consent, id_token_algorithm, access_token_seconds, policy_uri, terms_uri)
+                    audiences, serves_audience, pkce_optional, skip_consent, id_token_algorithm, access_token_seconds, policy_uri, terms_uri)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-        $9, $10, $11, $12, $13, $14, $15)
+        $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, auth_method = excluded.auth_method, redirect_uris = excluded.redirect_uris,
     post_logout_redirect_uris = excluded.post_logout_redirect_uris, grant_types = excluded.grant_types,
-    scopes = excluded.scopes, audiences = excluded.audiences, pkce_optional = excluded.pkce_optional,
+    scopes = excluded.scopes, audiences = excluded.audiences, serves_audience = excluded.serves_audience, pkce_optional = excluded.pkce_optional,
     skip_consent = excluded.skip_consent, id_token_algorithm = excluded.id_token_algorithm,
     access_token_seconds = excluded.access_token_seconds, policy_uri = excluded.policy_uri,
     terms_uri = excluded.terms_uri, updated_at = now()
@@ -144,6 +150,7 @@ type UpsertClientParams struct {
 	GrantTypes             []string
 	Scopes                 []string
 	Audiences              []string
+	ServesAudience         string
 	PkceOptional           bool
 	SkipConsent            bool
 	IDTokenAlgorithm       string
@@ -163,6 +170,7 @@ func (q *Queries) UpsertClient(ctx context.Context, arg UpsertClientParams) erro
 		arg.GrantTypes,
 		arg.Scopes,
 		arg.Audiences,
+		arg.ServesAudience,
 		arg.PkceOptional,
 		arg.SkipConsent,
 		arg.IDTokenAlgorithm,

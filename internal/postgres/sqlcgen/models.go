@@ -83,6 +83,7 @@ type Client struct {
 	GrantTypes             []string
 	Scopes                 []string
 	Audiences              []string
+	ServesAudience         string
 	PkceOptional           bool
 	SkipConsent            bool
 	IDTokenAlgorithm       string

@@ -1,0 +1,143 @@
+package issuer
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
+)
+
+type inactive struct {
+	Active bool `json:"active"`
+}
+
+type activeAccess struct {
+	Active    bool   `json:"active"`
+	TokenType string `json:"token_type"`
+	accessClaims
+}
+
+type activeRefresh struct {
+	Active    bool   `json:"active"`
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub"`
+	ClientID  string `json:"client_id"`
+	Scope     string `json:"scope,omitempty"`
+	Expiry    int64  `json:"exp"`
+	IssuedAt  int64  `json:"iat"`
+	Grant     string `json:"grant_id"`
+	TenantID  string `json:"tenant_id"`
+	TokenType string `json:"token_type"`
+}
+
+// ServeIntrospect tells an authenticated client whether a token is good (RFC 7662). A resource
+// server learns of the access tokens meant for it, a client of its own tokens; about any other
+// the answer is {"active":false} and nothing else (§2.2, §4).
+func (i *Issuer) ServeIntrospect(w http.ResponseWriter, r *http.Request) {
+	form, caller, err := i.authenticated(w, r)
+	if err != nil {
+		i.writeError(w, r, err)
+		return
+	}
+	if caller.Public() {
+		i.writeError(w, r, fosite.ErrInvalidClient.WithHint("Introspection is for clients that authenticate."))
+		return
+	}
+	body, err := i.introspect(r, form.Get("token"), caller)
+	if err != nil {
+		i.writeError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, body)
+}
+
+func (i *Issuer) introspect(r *http.Request, token string, caller client.Client) (any, error) {
+	if t, err := grant.ParseRefreshToken(token, i.RefreshMAC); err == nil {
+		return i.introspectRefresh(r, t, caller)
+	}
+	c, err := i.readAccessToken(token)
+	if err != nil || c.ClientID != string(caller.ID) && !c.meantFor(caller.ServesAudience) {
+		return inactive{}, nil
+	}
+	void, err := i.void(r, c)
+	if err != nil {
+		return nil, err
+	}
+	if void {
+		return inactive{}, nil
+	}
+	if c.PermissionsOmitted {
+		// The token had no room for them; here there is.
+		if err := i.fillPermissions(r, &c); err != nil {
+			return nil, err
+		}
+	}
+	return activeAccess{true, "Bearer", c}, nil
+}
+
+func (i *Issuer) fillPermissions(r *http.Request, c *accessClaims) error {
+	user, err1 := id.ParseUser(c.Subject)
+	tenant, err2 := id.ParseTenant(c.TenantID)
+	if err1 != nil || err2 != nil {
+		return nil
+	}
+	s, err := i.Subjects.FindSubject(r.Context(), tenant, user)
+	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
+		return err
+	}
+	c.Permissions, c.PermissionsOmitted = s.PermissionsFor(c.Audience), false
+	return nil
+}
+
+// introspectRefresh answers for a genuine refresh token: only its own client may know, and only
+// the current one, or its predecessor while that is still answered, is active.
+func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller client.Client) (any, error) {
+	f, err := i.Families.FindFamily(r.Context(), t.Family)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return inactive{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.Client != caller.ID || !f.Live(i.Now()) || t.Generation != f.Generation {
+		return inactive{}, nil
+	}
+	return activeRefresh{
+		Active:    true,
+		Issuer:    i.URL,
+		Subject:   f.User.String(),
+		ClientID:  string(f.Client),
+		Scope:     strings.Join(f.Scopes, " "),
+		Expiry:    f.ExpiresAt.Unix(),
+		IssuedAt:  f.CreatedAt.Unix(),
+		Grant:     f.ID.String(),
+		TenantID:  f.Tenant.String(),
+		TokenType: "refresh_token",
+	}, nil
+}
+
+// authenticated reads the form of an endpoint that takes a token from a client, and the client.
+func (i *Issuer) authenticated(w http.ResponseWriter, r *http.Request) (url.Values, client.Client, error) {
+	form, err := postForm(w, r)
+	if err != nil {
+		return nil, client.Client{}, err
+	}
+	if err := checkDuplicates(form); err != nil {
+		return nil, client.Client{}, err
+	}
+	fc, err := i.authenticateClient(r.Context(), r, form)
+	if err != nil {
+		return nil, client.Client{}, err
+	}
+	if form.Get("token") == "" {
+		return nil, client.Client{}, fosite.ErrInvalidRequest.WithHint("The token is missing.")
+	}
+	return form, viewOf(fc), nil
+}

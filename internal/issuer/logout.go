@@ -1,0 +1,72 @@
+package issuer
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/ory/fosite"
+
+	"github.com/signet-id/signet/internal/authorization"
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/id"
+)
+
+// ServeLogout is the end-session endpoint (OpenID Connect RP-Initiated Logout 1.0 §2), by GET
+// and POST. It validates; whether to ask the person first is for Config.Interaction, which
+// ends the session only without asking when the hint names it.
+func (i *Issuer) ServeLogout(w http.ResponseWriter, r *http.Request) {
+	var form url.Values
+	var err error
+	if r.Method == http.MethodPost {
+		form, err = postForm(w, r)
+	} else {
+		form, err = queryForm(r)
+	}
+	if err == nil {
+		err = checkDuplicates(form)
+	}
+	var l authorization.Logout
+	if err == nil {
+		l, err = i.validateLogout(r, form)
+	}
+	if err != nil {
+		i.refuse(w, r, err)
+		return
+	}
+	i.Interaction.Logout(w, r, l)
+}
+
+func (i *Issuer) validateLogout(r *http.Request, form url.Values) (authorization.Logout, error) {
+	l := authorization.Logout{Client: client.ID(form.Get("client_id")), State: form.Get("state")}
+	if hint := form.Get("id_token_hint"); hint != "" {
+		h, err := i.readHint(hint)
+		if err != nil || len(h.Audience) != 1 {
+			return l, fosite.ErrInvalidRequest.WithHint("id_token_hint is not an ID token of this server.")
+		}
+		if l.Client != "" && !slices.Contains(h.Audience, string(l.Client)) {
+			return l, fosite.ErrInvalidRequest.WithHint("id_token_hint was issued to another client than client_id.")
+		}
+		l.Client = client.ID(h.Audience[0])
+		l.User = h.user
+		l.Session, _ = id.ParseSession(h.Session)
+	}
+	uri := form.Get("post_logout_redirect_uri")
+	if uri == "" {
+		return l, nil
+	}
+	if l.Client == "" {
+		return l, fosite.ErrInvalidRequest.WithHint("post_logout_redirect_uri needs an id_token_hint or a client_id beside it.")
+	}
+	c, err := i.Clients.FindClient(r.Context(), l.Client)
+	if err != nil && !errors.Is(err, errdefs.ErrNotFound) && !errors.Is(err, errdefs.ErrInvalid) {
+		return l, err
+	}
+	if err != nil || !c.Enabled() || !c.MatchPostLogoutRedirectURI(uri) {
+		return l, fosite.ErrInvalidRequest.WithHint("post_logout_redirect_uri is not one that this client has registered.")
+	}
+	l.RedirectURI = uri
+	return l, nil
+}
