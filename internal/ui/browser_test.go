@@ -177,7 +177,16 @@ func TestGallery(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+				// A window as tall as the page: pictures beyond the window come out shifted in
+				// right-to-left pages.
+				height, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
+				if err == nil {
+					err = chromedp.Do(ctx, chromedp.EmulateViewport(size[0], height))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 				if err != nil {
 					t.Fatal(err)
 				}
