@@ -119,6 +119,51 @@ func TestStaleReplicaStopsSigning(t *testing.T) {
 	}
 }
 
+// TestWhichKeySigns: replicas must agree, and an active key goes before a retired one whatever
+// came later.
+func TestWhichKeySigns(t *testing.T) {
+	t.Parallel()
+	hour := time.Hour
+	for _, c := range []struct {
+		name             string
+		activeA, retireA time.Duration
+		activeB, retireB time.Duration
+		wantB            bool
+	}{
+		{"of two active keys the one activated last", -2 * hour, 0, -1 * hour, 0, true},
+		{"of two active keys the one activated last, in the other order", -1 * hour, 0, -2 * hour, 0, false},
+		{"an active key before one just retired", -1 * hour, -time.Second, -2 * hour, 0, true},
+		{"an active key before one just retired, in the other order", -2 * hour, 0, -1 * hour, -time.Second, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.open(t, keys.ES256)
+			now := w.advance(24 * hour)
+			var want string
+			w.change(func(m *memory) {
+				set := func(k *keyring.SealedKey, active, retire time.Duration) {
+					k.ActivatedAt = now.Add(active)
+					if retire != 0 {
+						k.RetiredAt = now.Add(retire)
+					}
+				}
+				set(&m.keys[0], c.activeA, c.retireA)
+				set(&m.keys[1], c.activeB, c.retireB)
+				if want = m.keys[0].KID; c.wantB {
+					want = m.keys[1].KID
+				}
+			})
+			if err := r.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if kid := kidOf(t, sign(t, r, keys.ES256, now.Add(hour))); kid != want {
+				t.Errorf("%s signs, not %s", kid, want)
+			}
+		})
+	}
+}
+
 func TestClockThatGoesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -166,6 +211,18 @@ func TestAddedAlgorithm(t *testing.T) {
 	w.advance(1)
 	sign(t, r, keys.EdDSA, w.Now().Add(time.Hour))
 	if got := r.Algorithms(); !slices.Equal(got, []keys.Algorithm{keys.ES256, keys.EdDSA}) {
+		t.Errorf("Algorithms = %v", got)
+	}
+}
+
+// TestAddedSlowAlgorithm: what Run has yet to create is no promise in an installation in use.
+func TestAddedSlowAlgorithm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(t, keys.ES256)
+	w.change(func(m *memory) { m.row(t, keys.ES256, true).MaxExpiry = w.clock.now.Add(time.Hour) })
+	w.advance(time.Hour)
+	if got := w.open(t, keys.ES256, keys.RS256).Algorithms(); !slices.Equal(got, []keys.Algorithm{keys.ES256}) {
 		t.Errorf("Algorithms = %v", got)
 	}
 }
@@ -329,6 +386,13 @@ func TestRun(t *testing.T) {
 		if got := recorded(); !got.Equal(expires) {
 			t.Errorf("watermark = %v, want %v", got, expires)
 		}
+
+		time.Sleep(5 * time.Minute)
+		w.change(func(m *memory) {
+			if m.marks != 1 {
+				t.Errorf("one change of the watermark was stored %d times", m.marks)
+			}
+		})
 
 		w.change(func(m *memory) { m.fail = func(string) error { return errors.New("down") } })
 		sign(t, r, keys.ES256, expires.Add(time.Minute))

@@ -21,6 +21,7 @@ type memory struct {
 	keys    []keyring.SealedKey
 	secrets []keyring.SealedSecret
 	loads   int
+	marks   int // calls of RecordMaxExpiry
 	fail    func(operation string) error
 }
 
@@ -80,6 +81,7 @@ func (m *memory) RecordMaxExpiry(_ context.Context, kid string, exp time.Time) e
 		return err
 	}
 	defer done()
+	m.marks++
 	for i := range m.keys {
 		if k := &m.keys[i]; k.KID == kid && exp.After(k.MaxExpiry) {
 			k.MaxExpiry = exp
