@@ -67,7 +67,7 @@ type Database struct {
 
 // Keys is the master key and its predecessors.
 type Keys struct {
-	Master         secret.Text   `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64. Required. Keep a copy apart from the database's backups."`
+	Master         secret.Text   `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64 or hexadecimal. Required. Keep a copy apart from the database's backups."`
 	MasterPrevious []secret.Text `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
 }
 
@@ -100,7 +100,7 @@ type Passwords struct {
 	Argon2MemoryKiB   int    `key:"argon2_memory_kib" default:"19456" doc:"Memory of one argon2id hash in KiB; at least 19456 (OWASP's floor)."`
 	Argon2Time        int    `key:"argon2_time" default:"2" doc:"Passes of argon2id over that memory; at least 2, or 1 with 47104 KiB or more."`
 	Argon2Parallelism int    `key:"argon2_parallelism" default:"1" doc:"Lanes of argon2id; 1 to 16."`
-	MaxConcurrent     int    `key:"max_concurrent" default:"0" doc:"Hashes computed at once; more wait in a short queue. 0: the number of processors."`
+	MaxConcurrent     int    `key:"max_concurrent" default:"0" doc:"Hashes computed at once; more wait in a short queue. 0: twice the number of processors."`
 }
 
 // Throttle is the budgets for failed sign-ins.
@@ -134,15 +134,3 @@ func (c Config) IssuerURL() *url.URL {
 
 // TLS reports whether the public listener speaks TLS itself.
 func (c Config) TLS() bool { return c.Server.TLSCertFile != "" }
-
-// MasterKeys returns the master key first, then its predecessors, decoded (32 bytes each).
-// Load has checked that each decodes.
-func (c Config) MasterKeys() [][]byte {
-	var keys [][]byte
-	for _, t := range append([]secret.Text{c.Keys.Master}, c.Keys.MasterPrevious...) {
-		if k, ok := decodeMasterKey(t); ok {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}

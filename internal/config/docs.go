@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+//go:generate sh -c "go run ../../cmd/signet config docs > ../../docs/configuration.md"
+
 const docsHead = `# Configuration
 
 Generated from internal/config by ` + "`signet config docs`" + `; do not edit.
@@ -17,7 +19,7 @@ configuration with secrets redacted. Durations are written as numbers with units
 lists as YAML lists, or comma-separated in the environment. An empty value counts as unset.
 
 Every setting marked *secret* can be read from a file instead: append ` + "`_file`" + ` to its path, or
-` + "`_FILE`" + ` to its variable. White space around the file's content is ignored.
+` + "`_FILE`" + ` to its variable. Line breaks at the end of the file are ignored.
 `
 
 // WriteDocs writes docs/configuration.md: every setting, its variable, default and meaning.

@@ -88,7 +88,7 @@ func (l layer) lookup(s setting, f *faults) (raw, bool) {
 		return raw{}, true
 	}
 	// Editors and `echo` end a file with a newline that is no part of the secret.
-	text := strings.TrimSpace(string(b))
+	text := strings.TrimRight(string(b), "\r\n")
 	if text == "" {
 		f.add(s.path, "the file %s is empty: put the secret into it", file.text)
 	}

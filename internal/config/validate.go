@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
 	"net"
 	"net/netip"
 	"net/url"
@@ -12,7 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/errdefs"
 )
 
 // day bounds the lifetime of tokens that nothing can recall by itself.
@@ -140,24 +140,22 @@ func validateDatabase(d Database, purpose Purpose, f *faults) {
 }
 
 func validateKeys(k Keys, purpose Purpose, f *faults) {
-	const fix = "make one with: openssl rand -base64 32"
 	if k.Master.Empty() {
-		f.require("keys.master", purpose != Serve, "required: %s; then set %s or keys.master_file", fix, envName("keys.master"))
-	} else if _, ok := decodeMasterKey(k.Master); !ok {
-		f.add("keys.master", "is not 32 bytes in base64: %s", fix)
+		f.require("keys.master", purpose != Serve,
+			"required: make one with: openssl rand -base64 32; then set %s or keys.master_file", envName("keys.master"))
+	} else if _, err := envelope.ParseMaster(k.Master); err != nil {
+		f.add("keys.master", "%s", withoutKind(err))
 	}
 	for i, t := range k.MasterPrevious {
-		if _, ok := decodeMasterKey(t); !ok {
-			f.add("keys.master_previous", "number %d is not 32 bytes in base64: remove it or write the former master key", i+1)
+		if _, err := envelope.ParseMaster(t); err != nil {
+			f.add("keys.master_previous", "number %d: %s", i+1, withoutKind(err))
 		}
 	}
 }
 
-// decodeMasterKey reads 32 bytes from base64, standard or URL alphabet, padded or not.
-func decodeMasterKey(t secret.Text) ([]byte, bool) {
-	s := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(t.Reveal()), "=")
-	b, err := base64.RawStdEncoding.DecodeString(s)
-	return b, err == nil && len(b) == 32
+// withoutKind drops the kind that wraps a message made for people.
+func withoutKind(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+errdefs.ErrInvalid.Error())
 }
 
 func validateLifetimes(t Tokens, s Sessions, f *faults) {
@@ -174,12 +172,13 @@ func validateLifetimes(t Tokens, s Sessions, f *faults) {
 func validatePasswords(p Passwords, f *faults) {
 	between(f, "passwords.min_length", p.MinLength, 15, 64)
 	readable("passwords.blocklist_file", p.BlocklistFile, f)
-	between(f, "passwords.argon2_memory_kib", p.Argon2MemoryKiB, 19456, 4<<20)
+	// The bounds are those of package password, named here after the settings.
+	between(f, "passwords.argon2_memory_kib", p.Argon2MemoryKiB, 19456, 256<<10)
 	lowest := 2
 	if p.Argon2MemoryKiB >= 47104 {
 		lowest = 1
 	}
-	between(f, "passwords.argon2_time", p.Argon2Time, lowest, 100)
+	between(f, "passwords.argon2_time", p.Argon2Time, lowest, (1<<20)/max(p.Argon2MemoryKiB, 19456))
 	between(f, "passwords.argon2_parallelism", p.Argon2Parallelism, 1, 16)
 	between(f, "passwords.max_concurrent", p.MaxConcurrent, 0, 1024)
 }

@@ -50,6 +50,15 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.CounterValue, s.AcquireDuration().Seconds())
 }
 
+// ObservePasswordQueue adds signet_password_hash_queue, read from waiting at each scrape. Call
+// it once.
+func (m *Metrics) ObservePasswordQueue(waiting func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_password_hash_queue",
+		Help: "Sign-ins waiting for their turn to compute a password hash.",
+	}, func() float64 { return float64(waiting()) }))
+}
+
 // SigningKey is one key of the ring as operators see it.
 type SigningKey struct{ KID, Alg, State string }
 

@@ -24,8 +24,8 @@ type Metrics struct {
 	signIns        *prometheus.CounterVec
 	refreshes      *prometheus.CounterVec
 	authorizations *prometheus.CounterVec
-	hashDuration   prometheus.Histogram
-	hashQueue      prometheus.Gauge
+	hashDuration   *prometheus.HistogramVec
+	hashRefused    prometheus.Counter
 }
 
 // Build identifies the running program.
@@ -52,16 +52,16 @@ func NewMetrics(build Build) *Metrics {
 		signIns:        counter("signet_sign_ins_total", "Attempts to sign in with a password, by result.", "result"),
 		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, retried (within the window), reused (family revoked) or rejected.", "result"),
 		authorizations: counter("signet_authorizations_total", "Authorization requests that came to an end, by result.", "result"),
-		hashDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
+		hashDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_password_hash_duration_seconds",
 			Help:    "Time to compute one password hash, waiting excluded.",
 			Buckets: []float64{.01, .025, .05, .1, .2, .4, .8, 1.6, 3.2},
-		}),
-		hashQueue: prometheus.NewGauge(prometheus.GaugeOpts{Name: "signet_password_hash_queue", Help: "Sign-ins waiting for their turn to compute a password hash."}),
+		}, []string{"algorithm"}),
+		hashRefused: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_password_hash_refused_total", Help: "Sign-ins turned away because the queue for password hashes was full."}),
 	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signet_build_info", Help: "Always 1; the labels identify the running program."}, []string{"version", "revision", "go_version"})
 	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
-	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashQueue, info,
+	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -111,8 +111,10 @@ func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).I
 // the RFC 6749 error code.
 func (m *Metrics) Authorization(result string) { m.authorizations.WithLabelValues(result).Inc() }
 
-// PasswordHashed records the time that one password hash took.
-func (m *Metrics) PasswordHashed(d time.Duration) { m.hashDuration.Observe(d.Seconds()) }
+// PasswordHashed records the time that one password hash took; algorithm is argon2id, bcrypt, …
+func (m *Metrics) PasswordHashed(algorithm string, d time.Duration) {
+	m.hashDuration.WithLabelValues(algorithm).Observe(d.Seconds())
+}
 
-// PasswordQueue sets the number of sign-ins that wait for a hash.
-func (m *Metrics) PasswordQueue(waiting int) { m.hashQueue.Set(float64(waiting)) }
+// PasswordRefused counts a sign-in turned away because the queue for hashes was full.
+func (m *Metrics) PasswordRefused() { m.hashRefused.Inc() }
