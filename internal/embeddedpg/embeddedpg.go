@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -107,6 +108,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.abandon()
 		return nil, err
 	}
+	go func() {
+		<-s.process.done
+		// Until here a caller may forget s: were its files collected, the lock would be gone
+		// and the watcher would take this process for dead.
+		runtime.KeepAlive(s)
+	}()
 	return s, nil
 }
 

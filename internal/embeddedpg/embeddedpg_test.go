@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -222,6 +223,23 @@ func TestADirectoryWithALongOrOddNameWorks(t *testing.T) {
 			t.Errorf("%s: psql: %s", name, out)
 		}
 	}
+}
+
+func TestAServerThatItsCallerForgotGoesOnRunning(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(openDir(t), "gone")
+	url := func() string {
+		s, err := embeddedpg.Start(t.Context(), embeddedpg.Config{DataDir: dir, Ephemeral: true})
+		must(t, err)
+		return s.URL()
+	}()
+	for range 3 { // finalizers run after one collection, what they free goes in the next
+		runtime.GC()
+	}
+	if _, err := embeddedpg.Start(t.Context(), embeddedpg.Config{DataDir: dir}); !errors.Is(err, errdefs.ErrConflict) {
+		t.Errorf("the lock: %v", err)
+	}
+	exec1(t, url, "SELECT pg_sleep(0.2)") // the watcher would interrupt it
 }
 
 func TestAnotherProcessInTheSameDirectoryIsRefused(t *testing.T) {

@@ -128,6 +128,12 @@ func choose(ctx context.Context, dirs []string, existing []int) (install, error)
 	}
 }
 
+// Installed returns the version of the PostgreSQL that Start uses for a new cluster.
+func Installed(ctx context.Context) (string, error) {
+	inst, err := choose(ctx, candidates(ctx), nil)
+	return inst.version, err
+}
+
 var versionText = regexp.MustCompile(`\(PostgreSQL\) ((\d+)[^ \n]*)`)
 
 // parseVersion reads the output of `postgres --version`.
