@@ -21,8 +21,9 @@ type Store interface {
 	// LoadSecrets returns every version of every secret, in any order.
 	LoadSecrets(ctx context.Context) ([]SealedSecret, error)
 	// CreateInitial stores, in one transaction under an advisory lock, the keys of each
-	// algorithm that has no key at all yet, and the secrets of each purpose that has none. What
-	// exists stays as it is and is no error: the replica that lost the race loads the winner's.
+	// algorithm that has none save removed ones, and the secrets of each purpose that has none.
+	// An algorithm's keys are stored all or not at all. What exists stays as it is and is no
+	// error: the replica that lost the race loads the winner's.
 	CreateInitial(ctx context.Context, keys []SealedKey, secrets []SealedSecret) error
 	// RecordMaxExpiry raises the key's MaxExpiry to exp and never lowers it.
 	RecordMaxExpiry(ctx context.Context, kid string, exp time.Time) error
