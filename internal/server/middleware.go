@@ -149,17 +149,17 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		timeout = s.cfg.RequestTimeout
 	}
 	control := http.NewResponseController(w)
-	if timeout < 0 {
-		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines has none to lift
-		route.Handler.ServeHTTP(w, r)
-		return
+	var readEnd, writeEnd time.Time // never
+	if timeout > 0 {
+		now := time.Now() // the connection keeps the real clock
+		readEnd, writeEnd = now.Add(readPatience(timeout)), now.Add(writePatience(timeout))
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		r = r.WithContext(ctx)
 	}
-	// Deadlines of the connection are absolute times of the real clock. A little more than
-	// the context's, so that a handler that ran out of time can still say so.
-	_ = control.SetWriteDeadline(time.Now().Add(timeout + 5*time.Second))
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
-	route.Handler.ServeHTTP(w, r.WithContext(ctx))
+	// Both fail only on writers without a connection, which have no deadline to move.
+	_, _ = control.SetReadDeadline(readEnd), control.SetWriteDeadline(writeEnd)
+	route.Handler.ServeHTTP(w, r)
 }
 
 // recorder remembers the status and size of a response.

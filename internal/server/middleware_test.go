@@ -139,6 +139,53 @@ func TestRequestsHaveADeadlineUnlessTheyStream(t *testing.T) {
 	}
 }
 
+func TestAStreamOutlivesTheDeadlinesOfTheRequestsBeforeIt(t *testing.T) {
+	t.Parallel()
+	const timeout = 100 * time.Millisecond
+	s := start(t, server.Config{RequestTimeout: timeout, Routes: []server.Route{
+		route("GET", "/quick", ok),
+		{Method: "GET", Pattern: "/stream", Timeout: server.Streaming, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "begun")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(3 * timeout):
+				fmt.Fprint(w, " ended")
+			case <-r.Context().Done():
+			}
+		})},
+	}})
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	for _, c := range []struct{ path, body string }{
+		{"/quick", "ok"}, {"/stream", "begun ended"}, {"/nowhere", ""}, {"/stream", "begun ended"}, {"/quick", "ok"},
+	} {
+		res, err := client.Get(s.url + c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || !strings.HasPrefix(string(body), c.body) {
+			t.Errorf("%s: %q, %v", c.path, body, err)
+		}
+	}
+	client.CloseIdleConnections()
+}
+
+func TestASlowBodyIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Config{RequestTimeout: 50 * time.Millisecond, Routes: []server.Route{
+		route("POST", "/", func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.ReadAll(r.Body); err != nil {
+				w.WriteHeader(http.StatusRequestTimeout)
+			}
+		}),
+	}})
+	// The rest of the body never comes.
+	if res := s.raw("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"); res.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("%d", res.StatusCode)
+	}
+}
+
 func TestAPanicBecomesA500WithTheRequestIDAndLeaksNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, server.Config{Routes: []server.Route{

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -46,6 +47,8 @@ func (s *Server) readyz() http.Handler {
 			case err == nil:
 			case context.Cause(r.Context()) != nil:
 				return // the prober left: that is no failure of ours
+			case errors.Is(err, context.DeadlineExceeded):
+				result, body.Status = "timeout", "unready"
 			default:
 				result, body.Status = "failing", "unready"
 			}

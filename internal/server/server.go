@@ -116,11 +116,18 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		// ReadTimeout bounds a slow body; no WriteTimeout, because streams have no end: the
-		// middleware sets a write deadline for each request that is not one.
-		ReadTimeout:    s.cfg.RequestTimeout + 5*time.Second,
+		// Armed again for each request on a connection; a route with a deadline of its own, or
+		// with none, replaces them (limit).
+		ReadTimeout:    readPatience(s.cfg.RequestTimeout),
+		WriteTimeout:   writePatience(s.cfg.RequestTimeout),
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: s.cfg.MaxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
+
+// readPatience and writePatience are how long a connection outlives the deadline of the
+// request on it: longer for writing, so that a handler whose time ran out, or whose caller was
+// too slow with the body, can still say so.
+func readPatience(timeout time.Duration) time.Duration  { return timeout + timeout/4 }
+func writePatience(timeout time.Duration) time.Duration { return timeout + timeout/2 }
