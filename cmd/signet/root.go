@@ -38,7 +38,6 @@ an OAuth 2 and OpenID Connect authorization server that needs nothing but Postgr
 		Example: `  signet serve --config signet.yaml  run in production
   signet config check                find out what is missing from the configuration
   signet migrate                     bring the database up to date before an upgrade`,
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

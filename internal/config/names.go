@@ -37,6 +37,9 @@ func names(settings []setting) map[string]kind {
 // FileVariable names the configuration file itself; the command line reads it.
 const FileVariable = Prefix + "CONFIG"
 
+// testPrefix begins the variables of the test suite (SIGNET_TEST_DATABASE_URL).
+const testPrefix = Prefix + "TEST_"
+
 // injected matches variables that Kubernetes adds for a Service called signet or signet-…,
 // such as SIGNET_PORT_8080_TCP_ADDR: they are not ours to refuse.
 var injected = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
@@ -78,7 +81,7 @@ func readEnviron(environ []string, settings []setting, f *faults) layer {
 		listed[s.path] = s.list()
 	}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !strings.HasPrefix(name, Prefix) || name == FileVariable {
+		if !strings.HasPrefix(name, Prefix) || name == FileVariable || strings.HasPrefix(name, testPrefix) {
 			continue
 		}
 		path, ok := known[name]
