@@ -157,6 +157,15 @@ CREATE TABLE browser_session (
 CREATE INDEX browser_session_user ON browser_session (user_id);
 CREATE INDEX browser_session_expiry ON browser_session (absolute_expiry);
 
+-- Failed sign-ins by account, address and device. Keys are MACs: who tried is not readable.
+-- The times move at every attempt and are in no index.
+CREATE TABLE sign_in_throttle (
+    key            bytea PRIMARY KEY CHECK (octet_length(key) = 32),
+    failures       integer NOT NULL CHECK (failures >= 0),
+    window_ends_at timestamptz NOT NULL,
+    blocked_until  timestamptz NOT NULL
+) WITH (fillfactor = 70);
+
 -- Grants.
 
 CREATE TABLE consent (

@@ -47,6 +47,7 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 		{q.DeleteExpiredFamilies, &c.Families},
 		{q.DeleteExpiredCutoffs, &c.Cutoffs},
 		{q.DeleteExpiredSessions, &c.Sessions},
+		{q.DeleteExpiredThrottles, &c.Throttles},
 	} {
 		for {
 			n, err := job.delete(ctx, cleanBatch)

@@ -185,6 +185,13 @@ type RolePermission struct {
 	Permission string
 }
 
+type SignInThrottle struct {
+	Key          []byte
+	Failures     int32
+	WindowEndsAt time.Time
+	BlockedUntil time.Time
+}
+
 type SigningKey struct {
 	Kid         string
 	Algorithm   string

@@ -1,0 +1,46 @@
+-- name: TakeThrottle :many
+-- Counts an attempt on every claimed key unless one of them is blocked. Rows are locked in
+-- key order, and the block is checked again on the locked row, so parallel guesses cannot
+-- slip past one another.
+WITH claim AS (
+    SELECT unnest(@keys::bytea[]) AS key, unnest(@free::integer[]) AS free, unnest(@base::bigint[]) AS base,
+           unnest(@max::bigint[]) AS max, unnest(@lim::integer[]) AS lim, unnest(@rest::bigint[]) AS rest,
+           unnest(@win::bigint[]) AS win, unnest(@sliding::boolean[]) AS sliding
+), moment AS (
+    SELECT @now::timestamptz AS now
+), taken AS (
+    INSERT INTO sign_in_throttle AS t (key, failures, window_ends_at, blocked_until)
+    SELECT c.key, 1, m.now + c.win * interval '1 microsecond',
+           m.now + CASE WHEN 1 < c.free THEN 0 WHEN c.lim > 0 AND 1 >= c.lim THEN c.rest ELSE c.base END * interval '1 microsecond'
+      FROM claim c, moment m
+     WHERE NOT EXISTS (SELECT 1 FROM sign_in_throttle b, claim x WHERE b.key = x.key AND b.blocked_until > m.now)
+     ORDER BY c.key
+    ON CONFLICT (key) DO UPDATE SET (failures, window_ends_at, blocked_until) = (
+        SELECT n.failures,
+               CASE WHEN n.failures = 1 OR c.sliding THEN m.now + c.win * interval '1 microsecond' ELSE t.window_ends_at END,
+               m.now + CASE WHEN n.failures < c.free THEN 0
+                            WHEN c.lim > 0 AND n.failures >= c.lim THEN c.rest
+                            ELSE least(c.max, c.base * 2.0 ^ least(n.failures - c.free, 62))::bigint
+                       END * interval '1 microsecond'
+          FROM claim c, moment m,
+               LATERAL (SELECT CASE WHEN t.window_ends_at <= m.now THEN 1 ELSE t.failures + 1 END AS failures) n
+         WHERE c.key = t.key)
+    WHERE t.blocked_until <= (SELECT now FROM moment)
+    RETURNING t.key, t.failures, t.blocked_until
+)
+SELECT c.key::bytea AS key, (taken.key IS NOT NULL)::boolean AS taken,
+       coalesce(taken.failures, t.failures, 0)::integer AS failures,
+       coalesce(taken.blocked_until, t.blocked_until, m.now)::timestamptz AS blocked_until
+  FROM claim c CROSS JOIN moment m
+  LEFT JOIN taken ON taken.key = c.key
+  LEFT JOIN sign_in_throttle t ON t.key = c.key;
+
+-- name: SettleThrottle :exec
+WITH gone AS (DELETE FROM sign_in_throttle g WHERE g.key = ANY (@reset::bytea[]))
+UPDATE sign_in_throttle SET failures = greatest(failures - 1, 0), blocked_until = least(blocked_until, @now::timestamptz)
+ WHERE key = ANY (@refund::bytea[]);
+
+-- name: DeleteExpiredThrottles :execrows
+DELETE FROM sign_in_throttle WHERE ctid IN (
+    SELECT t.ctid FROM sign_in_throttle t WHERE t.window_ends_at < now() AND t.blocked_until < now()
+     LIMIT @batch::integer FOR UPDATE SKIP LOCKED);
