@@ -139,7 +139,7 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		limit = s.cfg.MaxBodyBytes
 	}
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close") // the body stays unread
+		// net/http reads on for a while, so that a caller busy sending still sees the answer.
 		s.cfg.Refuse(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
