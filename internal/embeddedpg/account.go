@@ -22,26 +22,29 @@ func chooseAccount(clusterOwner int) (account, error) {
 	if uid := os.Geteuid(); uid != 0 {
 		return account{name: userName(uid), uid: uid, gid: os.Getegid()}, nil
 	}
-	var lookups []func() (*user.User, error)
 	if clusterOwner > 0 {
-		lookups = append(lookups, func() (*user.User, error) { return user.LookupId(strconv.Itoa(clusterOwner)) })
+		return dropTo(clusterOwner), nil // who need not have a name here: a volume from another system
 	}
 	for _, name := range []string{"postgres", "nobody"} {
-		lookups = append(lookups, func() (*user.User, error) { return user.Lookup(name) })
-	}
-	for _, lookup := range lookups {
-		u, err := lookup()
-		if err != nil {
-			continue
-		}
-		uid, uidErr := strconv.Atoi(u.Uid)
-		gid, gidErr := strconv.Atoi(u.Gid)
-		if uidErr == nil && gidErr == nil && uid != 0 {
-			return account{name: u.Username, uid: uid, gid: gid, dropped: true}, nil
+		if u, err := user.Lookup(name); err == nil {
+			if uid, err := strconv.Atoi(u.Uid); err == nil && uid != 0 {
+				return dropTo(uid), nil
+			}
 		}
 	}
 	return account{}, fail(errdefs.ErrUnavailable, nil,
 		"PostgreSQL does not run as root and this system has neither a user postgres nor a user nobody; create one, or run signet as an ordinary user.")
+}
+
+// dropTo is the account of that user id, in its primary group.
+func dropTo(uid int) account {
+	a := account{name: userName(uid), uid: uid, gid: uid, dropped: true}
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		if gid, err := strconv.Atoi(u.Gid); err == nil {
+			a.gid = gid
+		}
+	}
+	return a
 }
 
 func userName(uid int) string {

@@ -82,6 +82,29 @@ func TestAnOrdinaryUserRunsTheServerAsThemselves(t *testing.T) {
 	}
 }
 
+func TestRootRunsTheClusterOfAUserWithoutAName(t *testing.T) {
+	t.Parallel()
+	needsRoot(t)
+	dir := openDir(t)
+	s, err := embeddedpg.Start(t.Context(), embeddedpg.Config{DataDir: dir})
+	must(t, err)
+	must(t, s.Stop(t.Context()))
+	const stranger = 54321
+	must(t, filepath.WalkDir(s.Dir(), func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, stranger, stranger)
+	}))
+	// The socket directory is remade: it belonged to the user who ran the server before.
+	must(t, os.Remove(filepath.Join(dir, "run")))
+	s = start(t, embeddedpg.Config{DataDir: dir})
+	exec1(t, s.URL(), "SELECT 1")
+	if got := uidOf(t, s.Dir()); got != stranger {
+		t.Errorf("the cluster belongs to %d", got)
+	}
+}
+
 func TestRootsServerRunsAsAnUnprivilegedUser(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)

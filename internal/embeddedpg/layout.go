@@ -66,6 +66,9 @@ func locate(dataDir string, log *slog.Logger) (place, account, error) {
 	if p, err = p.moveElsewhere(acct); err != nil {
 		return place{}, account{}, err
 	}
+	if uid := p.clusterOwner(); uid > 0 {
+		acct = dropTo(uid)
+	}
 	log.Info("the cluster is kept outside the data directory, where PostgreSQL's user can reach it",
 		slog.String("user", acct.name), slog.String("cluster", p.base))
 	return p, acct, nil
