@@ -11,7 +11,7 @@
 //
 //	pgNN/       the cluster
 //	pgNN.log    what the server says
-//	run/        its socket
+//	run/        its socket (in /tmp when the path is too long for one)
 //	pg.lock     held while a process uses the directory
 //
 // Run as root, PostgreSQL must drop to an unprivileged user. When that user cannot reach the
@@ -187,6 +187,9 @@ func (s *Server) Stop(ctx context.Context) error {
 		}
 		if s.cfg.Ephemeral {
 			s.stopErr = errors.Join(s.stopErr, s.layout.remove())
+		}
+		if !strings.HasPrefix(s.layout.socketDir, s.layout.base) {
+			_ = os.Remove(s.layout.socketDir) // /tmp is not ours to fill; after a crash it is not empty
 		}
 		s.stopErr = errors.Join(s.stopErr, s.lock.Close())
 	})

@@ -215,12 +215,18 @@ func TestDurableServersFlushEveryCommit(t *testing.T) {
 func TestADirectoryWithALongOrOddNameWorks(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{strings.Repeat("long", 30), "comma, space + ü 'quote' \"double\""} {
-		s := start(t, embeddedpg.Config{DataDir: filepath.Join(openDir(t), name)})
+		s, err := embeddedpg.Start(t.Context(), embeddedpg.Config{DataDir: filepath.Join(openDir(t), name)})
+		must(t, err)
 		if got := show(t, s.URL(), "SELECT current_database()::text"); got != "signet" {
 			t.Errorf("%s: database %q", name, got)
 		}
 		if out, err := exec.Command("psql", "-XAtc", "SELECT 1", s.URL()).CombinedOutput(); err != nil {
 			t.Errorf("%s: psql: %s", name, out)
+		}
+		sockets := show(t, s.URL(), "SELECT trim(both '\"' from current_setting('unix_socket_directories'))")
+		must(t, s.Stop(t.Context()))
+		if left, err := os.Stat(sockets); !os.IsNotExist(err) {
+			t.Errorf("%s: %v is left outside the data directory", name, left)
 		}
 	}
 }
