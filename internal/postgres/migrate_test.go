@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +16,10 @@ import (
 	"github.com/signet-id/signet/internal/postgres/pgtest"
 	"github.com/signet-id/signet/internal/secret"
 )
+
+// migrationLock is the number of the advisory lock, which replicas of all versions share: it
+// must never change.
+const migrationLock int64 = 0x7369676e6574
 
 func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
@@ -35,6 +40,10 @@ func TestReplicasThatMigrateAtOnceApplyEachMigrationOnce(t *testing.T) {
 		t.Fatalf("before: %d pending, %v", all, err)
 	}
 
+	// As if another replica were in the middle of migrating: everybody waits.
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
+		t.Fatal(err)
+	}
 	const replicas = 4
 	applied := make(chan int, replicas)
 	var wg sync.WaitGroup
@@ -46,6 +55,27 @@ func TestReplicasThatMigrateAtOnceApplyEachMigrationOnce(t *testing.T) {
 			}
 			applied <- n
 		})
+	}
+	waiting := func() (n int) {
+		t.Helper()
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			AND application_name = 'signet migrate' AND query LIKE '%pg_try_advisory_lock%'`).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for deadline := time.Now().Add(20 * time.Second); waiting() < replicas; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d replicas wait for the lock", waiting(), replicas)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if n, err := postgres.Pending(t.Context(), conn); err != nil || n != all {
+		t.Errorf("while another one migrates: %d pending, %v", n, err)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_unlock($1)", migrationLock); err != nil {
+		t.Fatal(err)
 	}
 	wg.Wait()
 	close(applied)

@@ -97,6 +97,14 @@ func TestTLSFilesAreReadAgainWhenTheyChangeAndABrokenPairKeepsTheOldOne(t *testi
 		t.Fatal(err)
 	}
 	wait(t, "the missing file to be noticed", func() bool { return len(s.log.records(broken)) == 2 })
+	for range 20 { // many polls later
+		if got := served(t, s.addr); got != "second" {
+			t.Fatalf("with a missing file it serves %s", got)
+		}
+	}
+	if n := len(s.log.records(broken)); n != 2 {
+		t.Errorf("the missing file was logged %d times", n-1)
+	}
 	put(t, files.Key, thirdKey)
 	put(t, files.Cert, third)
 	wait(t, "the third certificate", func() bool { return served(t, s.addr) == "third" })

@@ -71,6 +71,11 @@ func TestShutdownFailsReadinessFirstAndFinishesRequestsInFlight(t *testing.T) {
 	if got := <-answer; got != "finished" {
 		t.Errorf("the request in flight: %s", got)
 	}
+	s.stopped <- <-s.stopped // leave it for the clean-up to check
+	if conn, err := net.Dial("tcp", strings.TrimPrefix(s.ops, "http://")); err == nil {
+		_ = conn.Close()
+		t.Error("the operators' listener is open after Serve returned")
+	}
 }
 
 func TestShutdownCutsOffWhatOutlivesTheGrace(t *testing.T) {

@@ -186,6 +186,27 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	}
 }
 
+func TestARouteWithALongerTimeoutWaitsLongerForItsBody(t *testing.T) {
+	t.Parallel()
+	const timeout = 50 * time.Millisecond
+	s := start(t, server.Config{RequestTimeout: timeout, Routes: []server.Route{
+		{Method: "POST", Pattern: "/import", Timeout: 20 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s %v", b, err)
+		})},
+	}})
+	body, writer := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(writer, "slow")
+		<-time.After(4 * timeout)
+		_, _ = io.WriteString(writer, "ly")
+		_ = writer.Close()
+	}()
+	if _, got := s.do("POST", s.url+"/import", body); got != "slowly <nil>" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestAPanicBecomesA500WithTheRequestIDAndLeaksNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, server.Config{Routes: []server.Route{
