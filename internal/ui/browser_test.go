@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -48,7 +47,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithLogf(t.Logf))
 	t.Cleanup(cancel)
-	ctx, expire := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, expire := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(expire)
 	return ctx
 }
@@ -78,7 +77,8 @@ func focused() chromedp.Action[chromedp.Void] {
 // is being replaced cannot be asked, which is no answer yet.
 func until(ctx context.Context, expression string) (string, error) {
 	for {
-		got, err := chromedp.Run(ctx, chromedp.Poll[string](expression))
+		// By the clock: a tab behind a pop-up draws no frames to poll on.
+		got, err := chromedp.Run(ctx, chromedp.Poll[string](expression, chromedp.WithPollingInterval(20*time.Millisecond)))
 		if err == nil || ctx.Err() != nil {
 			return got, err
 		}
@@ -196,93 +196,5 @@ func TestGallery(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// redirector answers every request with a redirect to the URL given.
-func redirector(t *testing.T, target string) string {
-	server := httptest.NewServer(http.RedirectHandler(target, http.StatusSeeOther))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-// landing is the end of a chain of redirects; its title tells that a browser arrived.
-func landing(t *testing.T) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, "<title>arrived %s %s</title>", r.Method, r.PostForm.Get("state"))
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-func TestABrowserFollowsTheRedirectAfterAFormOnlyToNamedTargets(t *testing.T) {
-	t.Parallel()
-	ctx := browser(t)
-	end := landing(t)
-	hop := redirector(t, end+"/done")
-	for name, c := range map[string]struct {
-		location string
-		targets  []string
-		arrives  bool
-	}{
-		"the client's origin is named":                      {end + "/cb", []string{end + "/cb"}, true},
-		"no target is named":                                {end + "/cb", nil, false},
-		"another origin is named":                           {end + "/cb", []string{"https://other.test/cb"}, false},
-		"the callback redirects on to an unnamed origin":    {hop + "/cb", []string{hop + "/cb"}, false},
-		"the callback redirects on and the scheme is named": {hop + "/cb", []string{"http:"}, true},
-	} {
-		r := newRenderer(t)
-		mux := http.NewServeMux()
-		mux.Handle(StaticPrefix, r.Static())
-		mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) {
-			_ = r.Render(w, 200, SignOut{Frame: Frame{FormTargets: c.targets}, Form: Form{Action: "/login"}})
-		})
-		mux.Handle("POST /login", http.RedirectHandler(c.location, http.StatusSeeOther))
-		server := httptest.NewServer(mux)
-		// A blocked navigation has no event of its own, but the policy's violation does.
-		const outcome = `document.title.startsWith('arrived') ? 'arrived' : window.blocked`
-		err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/login"))
-		if err == nil {
-			_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](
-				`document.addEventListener('securitypolicyviolation', () => { window.blocked = 'blocked' }), true`))
-		}
-		if err == nil {
-			_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](`setTimeout(() => document.querySelector('.main-action').click(), 0), true`))
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		got, err := until(ctx, outcome)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if (got == "arrived") != c.arrives {
-			t.Errorf("%s: %s", name, got)
-		}
-		server.Close()
-	}
-}
-
-func TestAFormPostPageSubmitsItselfUnderItsPolicy(t *testing.T) {
-	t.Parallel()
-	ctx := browser(t)
-	end := landing(t)
-	r := newRenderer(t)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		// "submit" would hide the method of that name in a careless script.
-		_ = r.Render(w, 200, FormPost{Action: end + "/cb", Params: []Hidden{{"state", "a b&c"}, {"submit", "x"}}})
-	}))
-	t.Cleanup(server.Close)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL)); err != nil {
-		t.Fatal(err)
-	}
-	title, err := until(ctx, `document.title.startsWith('arrived') && document.title`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if title != "arrived POST a b&c" {
-		t.Errorf("the client received %q", title)
 	}
 }

@@ -73,7 +73,6 @@ func English() Text {
 	t.SignOut.LeadClient = "{client} asks to sign you out. You will need to sign in again to use your applications."
 	t.SignOut.Submit = "Sign out"
 	t.SignOut.Stay = "Stay signed in"
-	t.SignOut.SignedInAs = "Signed in as {name}"
 
 	t.SignedOut.Title = "You are signed out"
 	t.SignedOut.Lead = "On a shared computer, close the browser window too."
@@ -85,7 +84,6 @@ func English() Text {
 	t.Account.NoTenants = "You do not belong to an organization yet. An administrator can invite you."
 	t.Account.Security = "Security"
 	t.Account.ChangePassword = "Change password"
-	t.Account.PasswordHint = "Password"
 	t.Account.SignOut = "Sign out"
 
 	c := &t.ChangePassword
@@ -112,7 +110,6 @@ func English() Text {
 
 	t.Home.Title = "One sign-in for your applications"
 	t.Home.Lead = "This address keeps your account. Your applications send you here to sign in."
-	t.Home.SignedInAs = "Signed in as {name}"
 	t.Home.SignIn = "Sign in"
 	t.Home.Account = "Go to your account"
 	t.Home.Developers = "For developers"

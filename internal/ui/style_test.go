@@ -22,7 +22,7 @@ var colour = regexp.MustCompile(`--([a-z-]+):\s*(#[0-9a-f]{6});`)
 // schemes reads the custom properties of the light scheme and, on top of them, the dark one.
 func schemes(t *testing.T) map[string]map[string]string {
 	css := stylesheet(t)
-	start := strings.Index(css, "@media (prefers-color-scheme: dark)")
+	start := strings.Index(css, "@media screen and (prefers-color-scheme: dark)")
 	end := strings.Index(css, "@media (prefers-contrast: more)")
 	if start < 0 || end < start {
 		t.Fatal("the style sheet lost its dark scheme")

@@ -28,17 +28,17 @@ type Text struct {
 	Scopes struct {
 		OpenID, Profile, Email, Phone, Address, Offline string
 	}
-	SignOut        struct{ Title, Heading, Lead, LeadClient, Submit, Stay, SignedInAs string }
+	SignOut        struct{ Title, Heading, Lead, LeadClient, Submit, Stay string }
 	SignedOut      struct{ Title, Lead, Back, SignIn string }
 	Errors         Errors
-	Account        struct{ Title, Tenants, NoTenants, Security, ChangePassword, PasswordHint, SignOut string }
+	Account        struct{ Title, Tenants, NoTenants, Security, ChangePassword, SignOut string }
 	ChangePassword struct {
 		Title, Lead, Current, New, Submit, Back, Summary, Done, DoneHint string
 		AtLeast, Advice, Refused                                         string
 		WrongCurrent, MissingCurrent, Throttled, MissingNew, TooShort    string
 		TooShortUnknown, TooLong, Common, Personal, Same                 string
 	}
-	Home     struct{ Title, Lead, SignedInAs, SignIn, Account, Developers, Issuer, Discovery string }
+	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
 	FormPost struct{ Title, Lead, LeadClient, Continue string }
 }
 
