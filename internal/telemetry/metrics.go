@@ -26,6 +26,7 @@ type Metrics struct {
 	authorizations *prometheus.CounterVec
 	hashDuration   *prometheus.HistogramVec
 	hashRefused    prometheus.Counter
+	omitted        prometheus.Counter
 }
 
 // Build identifies the running program.
@@ -58,10 +59,11 @@ func NewMetrics(build Build) *Metrics {
 			Buckets: []float64{.01, .025, .05, .1, .2, .4, .8, 1.6, 3.2},
 		}, []string{"algorithm"}),
 		hashRefused: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_password_hash_refused_total", Help: "Sign-ins turned away because the queue for password hashes was full."}),
+		omitted:     prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_token_permissions_omitted_total", Help: "Access tokens over the size budget, issued without their permissions."}),
 	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signet_build_info", Help: "Always 1; the labels identify the running program."}, []string{"version", "revision", "go_version"})
 	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
-	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, info,
+	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, m.omitted, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -103,6 +105,10 @@ func (m *Metrics) TokenIssued(grantType, kind string) {
 
 // SignIn counts an attempt to sign in; result is success, failure, throttled, …
 func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(result).Inc() }
+
+// PermissionsOmitted counts an access token that was over the size budget and left its
+// permissions out.
+func (m *Metrics) PermissionsOmitted() { m.omitted.Inc() }
 
 // Refresh counts a use of a refresh token; result is rotated, retried, reused or rejected.
 func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }
