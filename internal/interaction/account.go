@@ -1,0 +1,61 @@
+package interaction
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/formdata"
+	"github.com/signet-id/signet/internal/ui"
+)
+
+// account shows a person what Signet knows of them (GET /account).
+func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
+	query, err := formdata.Query(r, maxQueryValue)
+	if err == nil {
+		err = formdata.Single(query)
+	}
+	if err != nil {
+		return err
+	}
+	v, err := i.visit(r)
+	if err != nil {
+		return err
+	}
+	if !v.signedIn() {
+		if query.Has(fieldCookie) && !v.presented && len(r.CookiesNamed(i.cookies.device)) == 0 {
+			return errNoCookie()
+		}
+		return redirect(w, pathLogin)
+	}
+	ctx := r.Context()
+	u, err := i.People.FindUser(ctx, v.session.User)
+	if err != nil {
+		return err
+	}
+	memberships, err := i.People.ListMemberships(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	p := ui.Account{
+		Person: person(u),
+		SignOut: ui.Form{
+			Action: pathLogoutConfirm,
+			Hidden: []ui.Hidden{{Name: ui.FieldDecision, Value: ui.DecisionSignOut}},
+		},
+	}
+	for _, m := range memberships {
+		p.Memberships = append(p.Memberships, ui.Membership{Tenant: m.Tenant.Name, Roles: m.Roles})
+	}
+	switch _, err := i.Passwords.FindPassword(ctx, u.ID); {
+	case err == nil:
+		p.ChangePasswordURL = pathPassword
+	case !errors.Is(err, errdefs.ErrNotFound):
+		return err
+	}
+	i.render(w, r, http.StatusOK, p)
+	return nil
+}
+
+// maxQueryValue bounds the values of queries that carry nothing of their own, in bytes.
+const maxQueryValue = 8 << 10

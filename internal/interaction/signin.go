@@ -1,0 +1,260 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/authorization"
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/password"
+	"github.com/signet-id/signet/internal/ratelimit"
+	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/ui"
+)
+
+// plainLogin shows a sign-in that leads to the account page.
+func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query url.Values) error {
+	v, err := i.visit(r)
+	if err != nil {
+		return err
+	}
+	if v.signedIn() && !query.Has(fieldSwitch) {
+		return redirect(w, pathAccount)
+	}
+	if query.Has(fieldCookie) && len(r.CookiesNamed(i.cookies.device)) == 0 {
+		return errNoCookie()
+	}
+	return i.showSignIn(w, r, http.StatusOK, nil, ui.SignIn{Notice: plainNotice(v, query)})
+}
+
+// showSignIn renders the sign-in page of s, or of no request at all.
+func (i *Interaction) showSignIn(w http.ResponseWriter, r *http.Request, status int, s *step, p ui.SignIn) error {
+	p.Form = ui.Form{Action: pathLogin}
+	if s != nil {
+		form, err := i.form(s.req, pathLogin)
+		if err != nil {
+			return err
+		}
+		p.Form, p.Frame, p.Client = form, frame(*s), ui.Client{Name: s.client.Name}
+	}
+	i.render(w, r, status, p)
+	return nil
+}
+
+// hint is what the e-mail field starts with; a hint that is no address stays out of it.
+func hint(req authorization.Request) string {
+	if _, err := directory.NormalizeEmail(req.LoginHint); err != nil {
+		return ""
+	}
+	return strings.TrimSpace(req.LoginHint)
+}
+
+func signInNotice(s step, query url.Values) ui.Notice {
+	if s.visit.signedIn() && !query.Has(fieldSwitch) {
+		return ui.NoticeSignInAgain
+	}
+	return plainNotice(s.visit, query)
+}
+
+func plainNotice(v visit, query url.Values) ui.Notice {
+	switch {
+	case query.Has(fieldSwitch):
+		return ui.NoticeAccountSwitched
+	case v.presented && !v.signedIn():
+		return ui.NoticeSessionEnded
+	}
+	return ui.NoticeNone
+}
+
+// signIn checks e-mail and password (POST /login), for a pending request or for the account
+// page.
+func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
+	form, err := i.postForm(w, r)
+	if err != nil {
+		return err
+	}
+	var pending *step
+	var v visit
+	var clientID string
+	if form.Has(fieldFlow) {
+		req, err := i.open(form)
+		if err != nil {
+			return err
+		}
+		s, err := i.next(r, req)
+		if err != nil {
+			return err
+		}
+		if s.Step != authorization.SignIn {
+			return i.proceed(w, r, req, "")
+		}
+		pending, v, clientID = &s, s.visit, string(s.client.ID)
+	} else if v, err = i.visit(r); err != nil {
+		return err
+	}
+
+	email, pass := strings.TrimSpace(form.Get(ui.FieldEmail)), secret.New(form.Get(ui.FieldPassword))
+	p := ui.SignIn{Email: clip(email, directory.MaxEmail)}
+	if email == "" || pass.Empty() {
+		p.Problem = ui.ProblemMissing
+		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+	}
+	known := i.device(r)
+	out, err := i.prove(r, known, email, pass, clientID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case out.throttled:
+		p.Problem, p.RetryAfter = ui.ProblemThrottled, out.decision.RetryAfter
+		return i.showSignIn(w, r, http.StatusTooManyRequests, pending, p)
+	case out.busy:
+		p.Problem, p.RetryAfter = ui.ProblemBusy, busyFor
+		return i.showSignIn(w, r, http.StatusServiceUnavailable, pending, p)
+	case !out.match:
+		p.Problem = ui.ProblemMismatch
+		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+	}
+	if _, err := i.beginSession(w, r, v, out.user.ID, clientID); err != nil {
+		return err
+	}
+	i.Observer.SignIn("success")
+	i.remember(w, known, out.user.ID)
+	if pending == nil {
+		return redirect(w, pathAccount+"?"+fieldCookie+"=1")
+	}
+	return i.proceed(w, r, pending.req, fieldCookie)
+}
+
+// outcome is what became of a password. None of its ways tells whether the account exists.
+type outcome struct {
+	user      directory.User
+	match     bool
+	throttled bool
+	busy      bool // not tested: no capacity
+	decision  ratelimit.Decision
+}
+
+// prove checks a password under throttling. An unknown, a disabled and a passwordless account
+// take the same steps and the same time as a wrong password (SP 800-63B-4 §3.1.1.2): one
+// look-up of the person, one of the hash, one computation, one audit record.
+func (i *Interaction) prove(r *http.Request, d device, email string, pass secret.Text, clientID string) (outcome, error) {
+	ctx, now := r.Context(), i.Now()
+	account, user, err := i.findAccount(ctx, email)
+	if err != nil {
+		return outcome{}, err
+	}
+	attempt := ratelimit.Attempt{Account: account, Address: i.address(r), Device: i.knownTo(d, user.ID)}
+	decision, err := i.Limiter.Check(ctx, attempt, now)
+	if err != nil {
+		return outcome{}, err
+	}
+	event := audit.Event{At: now, User: user.ID, Client: clientID}
+	if !decision.Allowed {
+		event.Action, event.Detail = audit.SignInThrottled, map[string]string{"by": string(decision.By)}
+		i.Audit.Record(ctx, event)
+		i.Observer.SignIn("throttled")
+		return outcome{throttled: true, decision: decision}, nil
+	}
+	out := outcome{user: user}
+	var reason string
+	out.match, reason, err = i.verify(ctx, user, pass)
+	if err != nil {
+		// Not tested, so it must not count; if that fails too, it counts.
+		if e := i.Limiter.Withdrawn(ctx, attempt, now); e != nil {
+			i.Log.WarnContext(ctx, "sign-in attempt could not be given back", "error", e)
+		}
+		if errors.Is(err, errBusy) {
+			i.Observer.SignIn("busy")
+			return outcome{busy: true}, nil
+		}
+		return outcome{}, err
+	}
+	if !out.match {
+		event.Action, event.Detail = audit.SignInFailed, map[string]string{"reason": reason}
+		i.Observer.SignIn("failure")
+		return outcome{}, i.Audit.Write(ctx, event)
+	}
+	return out, i.Limiter.Succeeded(ctx, attempt, now)
+}
+
+// findAccount returns the name to count attempts by and the person, who is zero when there is
+// none.
+func (i *Interaction) findAccount(ctx context.Context, email string) (string, directory.User, error) {
+	normalized, err := directory.NormalizeEmail(email)
+	if err != nil {
+		// No account has such a name, and none may be told apart: it is looked for, counted and
+		// hashed like any other.
+		normalized = clip(strings.ToLower(email), directory.MaxEmail)
+	}
+	if normalized == "" {
+		normalized = "-" // nothing but characters that no name has
+	}
+	user, err := i.People.FindUserByEmail(ctx, normalized)
+	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
+		return "", directory.User{}, err
+	}
+	if err != nil {
+		user = directory.User{}
+	}
+	return normalized, user, nil
+}
+
+// errBusy says that a password was not tested for want of capacity.
+var errBusy = errors.New("no capacity to check passwords")
+
+// verify tests the password of user, who may be zero. reason is for the audit log alone.
+func (i *Interaction) verify(ctx context.Context, user directory.User, pass secret.Text) (match bool, reason string, err error) {
+	encoded, err := i.Passwords.FindPassword(ctx, user.ID)
+	switch {
+	case err != nil && !errors.Is(err, errdefs.ErrNotFound):
+		return false, "", err
+	case user.ID.IsZero():
+		reason = "unknown_account"
+	case !user.DisabledAt.IsZero():
+		reason = "account_disabled"
+	case err != nil:
+		reason = "no_password"
+	}
+	if reason != "" {
+		return false, reason, busy(i.Hasher.VerifyNone(ctx, pass))
+	}
+	result, err := i.Hasher.Verify(ctx, encoded, pass)
+	switch {
+	case errors.Is(err, password.ErrStoredHash):
+		i.Log.ErrorContext(ctx, "stored password hash cannot be verified: import it again or have the person reset the password", "user", user.ID.String())
+		return false, "stored_hash_unusable", nil
+	case err != nil:
+		return false, "", busy(err)
+	case !result.Match:
+		return false, "wrong_password", nil
+	}
+	if result.Rehash {
+		i.upgrade(ctx, user, encoded, pass)
+	}
+	return true, "", nil
+}
+
+func busy(err error) error {
+	if errors.Is(err, errdefs.ErrUnavailable) {
+		return errBusy
+	}
+	return err
+}
+
+// upgrade stores the password under today's parameters. It can wait for the next sign-in, so
+// nothing fails with it.
+func (i *Interaction) upgrade(ctx context.Context, user directory.User, old string, pass secret.Text) {
+	encoded, err := i.Hasher.Hash(ctx, pass)
+	if err == nil {
+		err = i.Passwords.UpgradePassword(ctx, user.ID, old, encoded)
+	}
+	if err != nil {
+		i.Log.WarnContext(ctx, "password hash could not be upgraded", "user", user.ID.String(), "error", err)
+	}
+}
