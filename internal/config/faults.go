@@ -33,7 +33,7 @@ func (f Fault) Error() string {
 // Faults returns every Fault in err, an error from Load.
 func Faults(err error) []Fault {
 	var out []Fault
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // walks the tree itself, to find them all
 	case nil:
 	case Fault:
 		out = append(out, e)

@@ -52,9 +52,6 @@ func (s setting) env() string  { return envName(s.path) }
 func (s setting) secret() bool { return s.typ == textType || s.typ == textsType }
 func (s setting) list() bool   { return s.typ.Kind() == reflect.Slice }
 
-// named returns the setting's two names as an operator meets them.
-func (s setting) named() string { return s.path + " (" + s.env() + ")" }
-
 func envName(path string) string {
 	return Prefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }

@@ -39,7 +39,7 @@ func (s *Server) initialise(ctx context.Context) error {
 	if err != nil {
 		return unusable(s.layout.base, err)
 	}
-	defer os.RemoveAll(fresh) // fails after the rename, as intended
+	defer func() { _ = os.RemoveAll(fresh) }() // finds nothing after the rename, as intended
 	if err := s.account.own(fresh); err != nil {
 		return unusable(fresh, err)
 	}
@@ -149,7 +149,7 @@ func (s *Server) run(ctx context.Context, program string, args ...string) ([]byt
 // command prepares a program with an environment of its own: PGDATA, PGPORT and their kin in
 // the user's shell are meant for another server.
 func (s *Server) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(program, args...) //nolint:noctx // ended by signal, in PostgreSQL's own way
 	cmd.Dir = "/" // the account may not be able to enter the working directory
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=" + os.Getenv("PATH")}
 	for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {

@@ -48,7 +48,7 @@ func (s *Server) watch() (*watcher, error) {
 	if s.cfg.Ephemeral {
 		args = append(args, s.layout.removable()...)
 	}
-	cmd := exec.Command("/bin/sh", args...)
+	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // outlives this process by design
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not meant for it
 	input, err := cmd.StdinPipe()

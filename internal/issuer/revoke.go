@@ -54,7 +54,7 @@ func (i *Issuer) revoke(r *http.Request, token string, caller client.Client) err
 	}
 	c, err := i.readAccessToken(token)
 	if err != nil {
-		return nil // expired, foreign or nonsense: there is nothing to revoke
+		return nil //nolint:nilerr // expired, foreign or nonsense: there is nothing to revoke (RFC 7009 §2.2)
 	}
 	if c.ClientID != string(caller.ID) {
 		return notYours

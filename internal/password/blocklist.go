@@ -3,6 +3,7 @@ package password
 import (
 	"bufio"
 	_ "embed"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -38,7 +39,7 @@ func LoadBlocklist(r io.Reader) (*Blocklist, error) {
 	in := bufio.NewReaderSize(r, 64*1024)
 	for {
 		line, tooLong, err := readLine(in)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -79,7 +79,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	close(s.stopping)
 	s.cfg.Log.InfoContext(ctx, "shutting down")
 	if err == nil && s.cfg.ShutdownDelay > 0 {
-		time.Sleep(s.cfg.ShutdownDelay)
+		time.Sleep(s.cfg.ShutdownDelay) //nolint:forbidigo // the time itself is what is waited for
 	}
 	return errors.Join(err, s.shutdown())
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -240,7 +239,7 @@ func migrationsHash(files fs.FS) (string, error) {
 		if _, err := fmt.Fprintf(h, "%s\n%d\n", name, len(b)); err != nil {
 			return "", err
 		}
-		if _, err := io.WriteString(h, string(b)); err != nil {
+		if _, err := h.Write(b); err != nil {
 			return "", err
 		}
 	}
