@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/signet-id/signet/internal/app"
 	"github.com/signet-id/signet/internal/config"
-	"github.com/signet-id/signet/internal/server"
 	"github.com/signet-id/signet/internal/telemetry"
 )
 
@@ -33,15 +34,7 @@ database. On SIGTERM it stops accepting work, finishes requests in flight and ex
 	}
 }
 
-// assemble builds the service from its configuration and serves until ctx ends. This is the
-// one place where `signet serve` is wired together: stores, issuer and pages join here.
+// assemble runs the service from its configuration until ctx ends.
 func assemble(ctx context.Context, c config.Config, log *slog.Logger) error {
-	sc := server.FromConfig(c)
-	sc.Metrics = telemetry.NewMetrics(build())
-	sc.Log = log
-	s, err := server.New(sc)
-	if err != nil {
-		return err
-	}
-	return s.Run(ctx)
+	return app.Run(ctx, app.Options{Config: c, Log: log, Build: build(), Now: time.Now})
 }

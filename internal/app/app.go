@@ -1,0 +1,322 @@
+// Package app puts the rooms together: it is the one place that knows all of them, and it
+// decides nothing itself. `signet serve` and `signet dev` run the same app.
+//
+// Read app.go for what is built and in which order it stops, routes.go for everything the
+// public listener serves, waiting.go for what happens before the database is ready.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/config"
+	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/interaction"
+	"github.com/signet-id/signet/internal/issuer"
+	"github.com/signet-id/signet/internal/keyring"
+	"github.com/signet-id/signet/internal/password"
+	"github.com/signet-id/signet/internal/postgres"
+	"github.com/signet-id/signet/internal/ratelimit"
+	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/server"
+	"github.com/signet-id/signet/internal/session"
+	"github.com/signet-id/signet/internal/telemetry"
+	"github.com/signet-id/signet/internal/ui"
+)
+
+// Options is what Run needs; Ready is optional.
+type Options struct {
+	Config config.Config
+	Log    *slog.Logger
+	Build  telemetry.Build
+	Now    func() time.Time
+	Ready  func(Addresses) // called once both listeners answer
+}
+
+// Addresses are where the app listens; ports that were 0 are known here.
+type Addresses struct{ Public, Ops net.Addr }
+
+// Run serves until ctx ends, then finishes requests in flight and returns nil. Before the
+// database is reachable and migrated it serves readiness alone, so that the order in which an
+// operator starts things does not matter.
+func Run(ctx context.Context, o Options) error {
+	envelopes, err := openMaster(o.Config)
+	if err != nil {
+		return err
+	}
+	metrics := telemetry.NewMetrics(o.Build)
+	db, err := postgres.Open(ctx, postgres.Config{URL: o.Config.Database.URL.Reveal(), MaxConns: o.Config.Database.MaxConns})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	metrics.ObservePool(func() telemetry.PoolStats { return db.Stat() })
+	if err := awaitDatabase(ctx, o, db, metrics); err != nil || ctx.Err() != nil {
+		return err
+	}
+	ring, err := keyring.Open(ctx, keyring.Config{Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log})
+	if err != nil {
+		return fmt.Errorf("load signing keys: %w", err)
+	}
+	rooms, err := furnish(o, db, ring, metrics)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(rooms.serverConfig(o, metrics))
+	if err != nil {
+		return err
+	}
+	if err := s.Listen(ctx); err != nil {
+		return err
+	}
+	return rooms.live(ctx, o, s)
+}
+
+// openMaster reads the master keys: the current one seals, the former ones open.
+func openMaster(c config.Config) (*envelope.Envelope, error) {
+	current, err := envelope.ParseMaster(c.Keys.Master)
+	if err != nil {
+		return nil, fmt.Errorf("keys.master: %w", err)
+	}
+	var former []envelope.Master
+	for _, t := range c.Keys.MasterPrevious {
+		m, err := envelope.ParseMaster(t)
+		if err != nil {
+			return nil, fmt.Errorf("keys.master_previous: %w", err)
+		}
+		former = append(former, m)
+	}
+	return envelope.New(current, former...), nil
+}
+
+// rooms is everything that lives as long as the app does.
+type rooms struct {
+	db       *postgres.DB
+	ring     *keyring.Ring
+	clients  *client.Cache
+	recorder *audit.Recorder
+	ui       *ui.Renderer
+	issuer   *issuer.Issuer
+	hosted   *interaction.Interaction
+}
+
+func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.Metrics) (*rooms, error) {
+	c := o.Config
+	hasher, err := password.New(password.Config{
+		Memory:      uint32(c.Password.Argon2MemoryKiB),
+		Time:        uint32(c.Password.Argon2Time),
+		Parallelism: uint8(c.Password.Argon2Parallelism),
+		Concurrency: c.Password.MaxConcurrent,
+		Observer:    password.Observer{Hashed: metrics.PasswordHashed, Refused: metrics.PasswordRefused},
+		Now:         o.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics.ObservePasswordQueue(hasher.Waiting)
+	metrics.ObserveSigningKeys(func() []telemetry.SigningKey {
+		var out []telemetry.SigningKey
+		for _, k := range ring.Keys() {
+			out = append(out, telemetry.SigningKey{KID: k.ID, Alg: string(k.Algorithm), State: string(k.State(o.Now()))})
+		}
+		return out
+	})
+	rules, err := passwordRules(c)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := ui.New(ui.Config{Product: c.Brand.Name, Issuer: c.Issuer})
+	if err != nil {
+		return nil, err
+	}
+	throttleSecret := ring.MAC("sign-in-throttle").Sum([]byte("key"))
+	limiter, err := ratelimit.New(ratelimit.Config{
+		Secret: secret.New(string(throttleSecret[:])), Policies: policies(c.Throttle), Store: db.Throttles(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &rooms{
+		db:       db,
+		ring:     ring,
+		ui:       pages,
+		clients:  client.NewCache(db.Clients()),
+		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
+	}
+	r.issuer = issuer.New(issuer.Config{
+		URL:         c.Issuer,
+		Keys:        ring,
+		RefreshMAC:  ring.MAC("refresh-token"),
+		Clients:     r.clients,
+		Codes:       db.Grants(),
+		Families:    db.Grants(),
+		Cutoffs:     db.Grants(),
+		Subjects:    db.Directory(),
+		Interaction: lateInteraction{r},
+		Audit:       r.recorder,
+		Observer:    metrics,
+		Lifetimes: issuer.Lifetimes{
+			Code:            c.Tokens.CodeTTL,
+			AccessToken:     c.Tokens.AccessTTL,
+			IDToken:         c.Tokens.IDTTL,
+			RefreshIdle:     c.Tokens.RefreshIdleTTL,
+			RefreshAbsolute: c.Tokens.RefreshAbsoluteTTL,
+			RefreshRetry:    c.Tokens.RefreshRetryWindow,
+		},
+		TokenBudget: issuer.DefaultTokenBudget,
+		Now:         o.Now,
+		Log:         o.Log,
+	})
+	r.hosted, err = interaction.New(interaction.Config{
+		URL:         c.Issuer,
+		Issuer:      r.issuer,
+		Pages:       pages,
+		Clients:     r.clients,
+		Sessions:    db.Sessions(),
+		Endings:     db.Sessions(),
+		People:      db.Directory(),
+		Passwords:   db.Directory(),
+		Consents:    db.Grants(),
+		Limiter:     limiter,
+		Hasher:      hasher,
+		Rules:       rules,
+		MinPassword: c.Password.MinLength,
+		Audit:       r.recorder,
+		Observer:    metrics,
+		FlowMAC:     ring.MAC("pending-authorization"),
+		LogoutMAC:   ring.MAC("pending-logout"),
+		DeviceMAC:   ring.MAC("known-device"),
+		Lifetimes:   session.Lifetimes{Idle: c.Sessions.IdleTTL, Absolute: c.Sessions.AbsoluteTTL},
+		Caller:      caller,
+		Now:         o.Now,
+		Log:         o.Log,
+	})
+	return r, err
+}
+
+// passwordRules reads the operator's blocklist, if there is one.
+func passwordRules(c config.Config) (*password.Rules, error) {
+	rc := password.RulesConfig{Min: c.Password.MinLength, Service: []string{c.Brand.Name, c.IssuerURL().Hostname()}}
+	if c.Password.BlocklistFile != "" {
+		f, err := os.Open(c.Password.BlocklistFile)
+		if err != nil {
+			return nil, fmt.Errorf("passwords.blocklist_file: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		if rc.Blocklist, err = password.LoadBlocklist(f); err != nil {
+			return nil, fmt.Errorf("passwords.blocklist_file: %w", err)
+		}
+	}
+	return password.NewRules(rc)
+}
+
+func policies(c config.Throttle) ratelimit.Policies {
+	p := ratelimit.DefaultPolicies()
+	p.Account.Free, p.Device.Free = c.AccountAttempts, c.AccountAttempts
+	p.Address.Free, p.Address.Window = c.AddressAttempts, c.AddressWindow
+	return p
+}
+
+// caller names who made the request of ctx, for the audit log.
+func caller(ctx context.Context) (address, requestID string) {
+	if ip := server.ClientIP(ctx); ip.IsValid() {
+		address = ip.String()
+	}
+	return address, telemetry.RequestID(ctx)
+}
+
+func (r *rooms) serverConfig(o Options, metrics *telemetry.Metrics) server.Config {
+	sc := server.FromConfig(o.Config)
+	sc.Routes = r.routes()
+	sc.Refuse = r.refuse
+	sc.Checks = append(databaseChecks(r.db), server.Check{Name: "signing_keys", Probe: func(context.Context) error {
+		if age := o.Now().Sub(r.ring.LoadedAt()); age > 5*time.Minute {
+			return fmt.Errorf("signing keys were last loaded %s ago", age.Round(time.Second))
+		}
+		return nil
+	}})
+	sc.Metrics = metrics
+	sc.Log = o.Log
+	sc.Now = o.Now
+	return sc
+}
+
+// live runs the server and the background work, and stops them in the order in which they
+// need each other: requests first, then what they wrote to.
+func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { r.ring.Run(background) })
+	wg.Go(func() { r.listen(background, o.Log) })
+	wg.Go(func() { r.clean(background, o) })
+	if o.Ready != nil {
+		o.Ready(Addresses{Public: s.Addr(), Ops: s.OpsAddr()})
+	}
+	err := s.Serve(ctx)
+	r.recorder.Close()
+	stop()
+	wg.Wait()
+	return err
+}
+
+// listen drops what the caches hold of things that changed.
+func (r *rooms) listen(ctx context.Context, log *slog.Logger) {
+	r.db.Listen(ctx, log, func(channel, payload string) {
+		switch channel {
+		case postgres.ChannelClient:
+			r.clients.Forget(client.ID(payload))
+		case postgres.ChannelKeys:
+			r.ring.Poke()
+		}
+	}, func() {
+		r.clients.ForgetAll()
+		r.ring.Poke()
+	})
+}
+
+// clean deletes expired rows now and then; one replica at a time does it.
+func (r *rooms) clean(ctx context.Context, o Options) {
+	tick := time.NewTicker(o.Config.Cleanup.Interval)
+	defer tick.Stop()
+	for {
+		done, err := r.db.Clean(ctx, o.Now())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			o.Log.WarnContext(ctx, "expired rows could not be deleted, will try again", "error", err)
+		case done.Total() > 0:
+			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
+				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func databaseChecks(db *postgres.DB) []server.Check {
+	return []server.Check{
+		{Name: "database", Probe: db.Ping},
+		{Name: "migrations", Probe: func(ctx context.Context) error {
+			n, err := db.Pending(ctx)
+			if err == nil && n > 0 {
+				err = fmt.Errorf("%d migrations are pending; run signet migrate", n)
+			}
+			return err
+		}},
+	}
+}
+
+// errNotYet says that the database answers but is not ready for this binary.
+var errNotYet = errors.New("the database is not ready")

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/signet-id/signet/internal/authorization"
+	"github.com/signet-id/signet/internal/issuer"
+	"github.com/signet-id/signet/internal/server"
+	"github.com/signet-id/signet/internal/ui"
+)
+
+// routes is everything that the public listener serves.
+func (r *rooms) routes() []server.Route {
+	i := r.issuer
+	cors := func(h http.HandlerFunc) http.Handler { return i.CORS(h) }
+	list := []server.Route{
+		{Method: "GET", Pattern: issuer.PathOpenIDConfiguration, Handler: cors(i.ServeMetadata)},
+		{Method: "GET", Pattern: issuer.PathOAuthConfiguration, Handler: cors(i.ServeMetadata)},
+		{Method: "GET", Pattern: issuer.PathJWKS, Handler: http.HandlerFunc(i.ServeJWKS)},
+
+		{Method: "GET", Pattern: issuer.PathAuthorize, Handler: http.HandlerFunc(i.ServeAuthorize)},
+		{Method: "POST", Pattern: issuer.PathAuthorize, Handler: http.HandlerFunc(i.ServeAuthorize)},
+		{Method: "POST", Pattern: issuer.PathToken, Handler: cors(i.ServeToken)},
+		{Method: "POST", Pattern: issuer.PathRefresh, Handler: cors(i.ServeRefresh)},
+		{Method: "POST", Pattern: issuer.PathIntrospect, Handler: http.HandlerFunc(i.ServeIntrospect)},
+		{Method: "POST", Pattern: issuer.PathRevoke, Handler: cors(i.ServeRevoke)},
+		{Method: "GET", Pattern: issuer.PathUserinfo, Handler: cors(i.ServeUserinfo)},
+		{Method: "POST", Pattern: issuer.PathUserinfo, Handler: cors(i.ServeUserinfo)},
+		{Method: "GET", Pattern: issuer.PathLogout, Handler: http.HandlerFunc(i.ServeLogout)},
+		{Method: "POST", Pattern: issuer.PathLogout, Handler: http.HandlerFunc(i.ServeLogout)},
+
+		{Method: "GET", Pattern: ui.StaticPrefix, Handler: r.ui.Static()},
+	}
+	// Preflights, for the endpoints that scripts call (never /authorize).
+	for _, path := range []string{
+		issuer.PathOpenIDConfiguration, issuer.PathOAuthConfiguration, issuer.PathToken, issuer.PathRefresh, issuer.PathRevoke,
+		issuer.PathUserinfo,
+	} {
+		list = append(list, server.Route{Method: "OPTIONS", Pattern: path, Handler: cors(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		})})
+	}
+	for _, h := range r.hosted.Routes() {
+		list = append(list, server.Route{Method: h.Method, Pattern: h.Pattern, Handler: h.Handler})
+	}
+	return list
+}
+
+// refuse writes the server's own refusals: the protocol's error on the endpoints that programs
+// call, a page for people elsewhere.
+func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
+	f := authorization.Failure{Code: "invalid_request", Description: http.StatusText(status)}
+	if status >= http.StatusInternalServerError {
+		f.Code = "server_error"
+	}
+	if !programs[req.URL.Path] && strings.Contains(req.Header.Get("Accept"), "text/html") {
+		r.hosted.Refuse(w, req, status, f)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.Code, "error_description": f.Description})
+}
+
+// programs holds the paths that are never opened by a person.
+var programs = map[string]bool{
+	issuer.PathToken: true, issuer.PathRefresh: true, issuer.PathIntrospect: true, issuer.PathRevoke: true,
+	issuer.PathUserinfo: true, issuer.PathJWKS: true, issuer.PathOpenIDConfiguration: true, issuer.PathOAuthConfiguration: true,
+}
+
+// lateInteraction lets the issuer be made before the interaction that it hands people to:
+// the two need each other.
+type lateInteraction struct{ r *rooms }
+
+var _ issuer.Interaction = lateInteraction{}
+
+func (l lateInteraction) Authorize(w http.ResponseWriter, r *http.Request, req authorization.Request) {
+	l.r.hosted.Authorize(w, r, req)
+}
+
+func (l lateInteraction) Logout(w http.ResponseWriter, r *http.Request, req authorization.Logout) {
+	l.r.hosted.Logout(w, r, req)
+}
+
+func (l lateInteraction) Refuse(w http.ResponseWriter, r *http.Request, status int, f authorization.Failure) {
+	l.r.hosted.Refuse(w, r, status, f)
+}
+
+func (l lateInteraction) FormPost(w http.ResponseWriter, r *http.Request, action string, params url.Values) {
+	l.r.hosted.FormPost(w, r, action, params)
+}
