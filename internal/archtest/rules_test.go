@@ -1,0 +1,91 @@
+package archtest
+
+// inner is the rules of the product and what they stand on. They know neither HTTP nor SQL,
+// read no clock, and import only one another and keys.
+const inner = "internal/errdefs internal/secret internal/id " +
+	"internal/directory internal/client internal/session internal/grant internal/authorization " +
+	"internal/revocation internal/audit internal/ratelimit internal/password internal/installation " +
+	"internal/envelope internal/keyring"
+
+// outer is the packages that put the others together; nothing points at them but they and tests.
+const outer = "cmd/... internal/app internal/dev internal/apptest"
+
+// arrows says for each of our packages which others it may import; what is not named is
+// refused, and so is a package without a line. Lists are separated by blanks; /... stands for
+// a package and all below it. Tests are free.
+var arrows = []struct{ of, may string }{
+	{of: inner, may: inner + " keys"},
+	// Public: what other people's services import must not drag ours along.
+	{of: "keys", may: ""},
+	{of: "pkg/...", may: "pkg/... keys"},
+	// Adapters point inward: they implement interfaces that their callers own.
+	{of: "migrations", may: ""},
+	{of: "internal/postgres", may: inner + " keys migrations internal/postgres/sqlcgen"},
+	{of: "internal/postgres/sqlcgen", may: ""},
+	{of: "internal/embeddedpg", may: "internal/errdefs"},
+	{of: "internal/postgres/pgtest", may: "internal/embeddedpg internal/errdefs migrations"},
+	// Surfaces: protocol and pages do not know each other, nor what serves and stores them.
+	{of: "internal/formdata", may: "internal/errdefs"},
+	{of: "internal/issuer", may: inner + " keys internal/formdata"},
+	{of: "internal/interaction", may: inner + " internal/formdata internal/ui"},
+	{of: "internal/ui", may: "internal/errdefs"},
+	{of: "internal/server", may: "internal/config internal/telemetry internal/errdefs"},
+	// The operator's side.
+	{of: "internal/config", may: "internal/envelope internal/errdefs internal/secret"},
+	{of: "internal/telemetry", may: "internal/errdefs"},
+	// The demo applications are what a stranger would write: nothing of ours but pkg.
+	{of: "internal/demo/...", may: "internal/demo/... pkg/..."},
+	{of: "internal/archtest", may: ""},
+	{of: outer, may: "..."},
+}
+
+// reserved says which packages alone may import a dependency, and why. Tests count where the
+// line says so.
+var reserved = []struct {
+	dependency, only, why string
+	tests                 bool
+}{
+	{"github.com/ory/fosite/...", "internal/issuer", "it is frozen and has known traps (docs/divergences.md)", true},
+	{"github.com/go-jose/go-jose/v3/...", "internal/issuer", "fosite's own; use go-jose/v4", true},
+	{"net/http/...", "internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
+		"rules and stores do not know HTTP", false},
+	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},
+	{"database/sql/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
+	{"github.com/pressly/goose/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
+	{"github.com/jackc/pgx/v5/pgconn", "internal/postgres/... internal/embeddedpg internal/config", "SQL lives in internal/postgres; config checks URLs", false},
+	{"github.com/jackc/...", "internal/postgres/... internal/embeddedpg", "SQL lives in internal/postgres", false},
+	{module + "/internal/postgres/sqlcgen", "internal/postgres", "generated statements are called by one package", true},
+	{module + "/internal/postgres/pgtest", "internal/apptest", "databases for tests stay out of the binary", false},
+	{module + "/internal/apptest", "", "the program under test stays out of the binary", false},
+	{"testing/...", "internal/postgres/pgtest internal/apptest pkg/signettest", "test code stays out of the binary", false},
+	{"github.com/chromedp/...", "internal/apptest", "browsers are for tests", false},
+	{"os/exec", "internal/embeddedpg internal/dev", "the one child process is PostgreSQL", false},
+	{"unsafe", "", "not here", true},
+	{"math/rand/...", "", "what is random here is secret until proven otherwise", false},
+	{"net/smtp", "", "goes out to an address; add a package that guards it first", false},
+	{"net/rpc/...", "", "goes out to an address; add a package that guards it first", false},
+}
+
+// outbound names what opens connections, by import path. A fetch of a URL that somebody else
+// wrote must refuse private addresses when it dials and bound size and time (RFC 8725 §3.10),
+// so only packages that were looked at may use these.
+var outbound = map[string][]string{
+	"net/http": {"Client", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "Transport"},
+	"net":      {"Dial", "DialIP", "DialTCP", "DialTimeout", "DialUDP", "DialUnix", "Dialer"},
+	"crypto/tls": {
+		"Dial", "DialWithDialer", "Dialer",
+	},
+	"net/http/httputil": {"NewSingleHostReverseProxy", "ReverseProxy"},
+	// These fetch with whatever client the context holds.
+	"github.com/coreos/go-oidc/v3/oidc": {"NewProvider", "NewRemoteKeySet"},
+	"golang.org/x/oauth2":               {"Config", "NewClient"},
+}
+
+// mayDial lists those packages and what they connect to. Tests are free.
+var mayDial = []struct{ of, why string }{
+	{"internal/demo/...", "the demo applications call the issuer they were configured with"},
+	{"internal/apptest", "part of the tests"},
+	{"internal/dev", "waits for its own listeners on loopback"},
+	{"cmd/signet", "healthcheck asks this machine's own ops listener"},
+	{"pkg/...", "runs in other people's services, with clients they choose"},
+}
