@@ -1,0 +1,334 @@
+package interaction_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/authorization"
+	"github.com/signet-id/signet/internal/errdefs"
+)
+
+func TestAPersonSignsInPicksATenantAllowsAndTheClientIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser(t)
+	p := b.open(s.request(thirdParty))
+	p.want(http.StatusOK, "Third <b>party</b>")
+	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://app.example;") {
+		t.Errorf("the form may not lead to the client: %s", csp)
+	}
+	p = b.signIn(p, " Ada@ACME.example ", goodPassword)
+	form := p.form("/login/tenant")
+	form.Set("tenant", s.tenant(t, "globex").ID.String())
+	p = b.post("/login/tenant", form)
+	p.want(http.StatusOK, "Globex")
+	form = p.form("/consent")
+	form.Set("decision", "allow")
+	b.post("/consent", form).wantLocation(callback + "?code=x")
+
+	if len(s.issuer.completed) != 1 {
+		t.Fatalf("completed %d times", len(s.issuer.completed))
+	}
+	got := s.issuer.completed[0]
+	if got.tenant.Slug != "globex" || got.session.User != s.user(t, "ada@acme.example").ID || got.req.State != "xyz" {
+		t.Errorf("completed %+v", got)
+	}
+	if s.trail.count(audit.SignedIn) != 1 || s.counts.n["success"] != 1 {
+		t.Errorf("audit %d, metric %v", s.trail.count(audit.SignedIn), s.counts.n)
+	}
+
+	// The second time, nothing is asked but the tenant.
+	p = b.open(s.request(thirdParty))
+	form = p.form("/login/tenant")
+	form.Set("tenant", s.tenant(t, "globex").ID.String())
+	b.post("/login/tenant", form).wantLocation(callback + "?code=x")
+}
+
+func TestASignedInPersonIsAnsweredForAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	b.open(s.request(firstParty)).wantLocation(callback + "?code=x")
+	if got := s.issuer.completed[0].tenant.Slug; got != "acme" {
+		t.Errorf("tenant %q", got)
+	}
+}
+
+func TestAPostedRequestIsAnsweredOnceTheCookieCanArrive(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	jar := b.http.Jar
+	b.http.Jar = nil // a cross-site post brings no SameSite=Lax cookie
+	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	r := b.postRequest("/authorize", encode(t, s.request(firstParty)))
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	p := b.do(r)
+	if p.status != http.StatusSeeOther || !strings.HasPrefix(p.location, "/login?flow=") || len(s.issuer.completed) != 0 {
+		t.Fatalf("got %d to %q", p.status, p.location)
+	}
+	b.http.Jar = jar
+	b.get(p.location).wantLocation(callback + "?code=x")
+}
+
+func TestPromptNoneNeverShowsAPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	silent := s.request(thirdParty)
+	silent.Prompt = []string{authorization.PromptNone}
+	s.browser(t).open(silent).wantLocation(callback + "?error=login_required")
+	ada, _ := s.signedIn(t, "ada@acme.example")
+	ada.open(silent).wantLocation(callback + "?error=interaction_required")
+	bob, _ := s.signedIn(t, "bob@acme.example")
+	bob.open(silent).wantLocation(callback + "?error=consent_required")
+}
+
+func TestPromptLoginAsksAgainAndKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, before := s.signedIn(t, "bob@acme.example")
+	old := b.cookie("signet")
+	req := s.request(firstParty)
+	req.Prompt = []string{authorization.PromptLogin}
+	p := b.open(req)
+	p.want(http.StatusOK, "")
+	b.signIn(p, "bob@acme.example", goodPassword).wantLocation(callback + "?code=x")
+	after, err := b.session()
+	check(t, err)
+	if after.ID != before.ID || !after.AuthenticatedAt.After(before.AuthenticatedAt) || b.cookie("signet") == old {
+		t.Errorf("before %v, after %v, same token %v", before, after, b.cookie("signet") == old)
+	}
+	b.setCookie("signet", old)
+	if _, err := b.session(); err == nil {
+		t.Error("the old token still works")
+	}
+}
+
+func TestAnotherAccountReplacesTheSessionOnlyOnceItHasSignedIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, before := s.signedIn(t, "bob@acme.example")
+	stolen := b.cookie("signet")
+	req := s.request(firstParty)
+	req.Prompt = []string{authorization.PromptSelectAccount}
+	form := b.open(req).form("/login/account")
+	form.Set("account", "other")
+	p := b.post("/login/account", form)
+	p.form("/login")
+	if got, err := b.session(); err != nil || got.ID != before.ID {
+		t.Fatal("bob was signed out before anybody else had signed in")
+	}
+	form = b.signIn(p, "ada@acme.example", goodPassword).form("/login/tenant")
+	form.Set("tenant", s.tenant(t, "acme").ID.String())
+	b.post("/login/tenant", form).wantLocation(callback + "?code=x")
+	if got := s.issuer.completed[0].session; got.User != s.user(t, "ada@acme.example").ID || got.ID == before.ID {
+		t.Errorf("answered for %v", got)
+	}
+	b.setCookie("signet", stolen)
+	if _, err := b.session(); err == nil {
+		t.Error("bob's session still lives")
+	}
+	if s.trail.count(audit.SignedOut) != 1 {
+		t.Error("the end of bob's session is not on record")
+	}
+}
+
+func TestTheAccountCanBeKept(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, found := s.signedIn(t, "bob@acme.example")
+	req := s.request(firstParty)
+	req.Prompt = []string{authorization.PromptSelectAccount}
+	form := b.open(req).form("/login/account")
+	form.Set("account", found.User.String())
+	b.post("/login/account", form).wantLocation(callback + "?code=x")
+}
+
+func TestATenantThatThePersonDoesNotBelongToCannotBePicked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "ada@acme.example")
+	form := b.open(s.request(firstParty)).form("/login/tenant")
+	for value, status := range map[string]int{
+		s.tenant(t, "other").ID.String():          http.StatusForbidden,
+		"ten_01h455vb4pex5vsknk084sn02q":          http.StatusForbidden,
+		s.user(t, "ada@acme.example").ID.String(): http.StatusBadRequest,
+		"":     http.StatusBadRequest,
+		"acme": http.StatusBadRequest,
+	} {
+		form.Set("tenant", value)
+		b.post("/login/tenant", form).want(status, "")
+	}
+	if len(s.issuer.completed) != 0 {
+		t.Error("a forged choice was answered for")
+	}
+	// A tenant's own client never offers another tenant.
+	b.open(s.request(acmeOnly)).wantLocation(callback + "?code=x")
+	if got := s.issuer.completed[0].tenant.Slug; got != "acme" {
+		t.Errorf("tenant %q", got)
+	}
+}
+
+func TestAPersonWithoutATenantIsRefusedToTheClient(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser(t)
+	b.signIn(b.open(s.request(firstParty)), "carl@nowhere.example", goodPassword).wantLocation(callback + "?error=access_denied")
+}
+
+func TestConsentCanBeDeniedAndGivenToAnotherAccount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	form := b.open(s.request(thirdParty)).form("/consent")
+	deny := url.Values{"flow": form["flow"], "decision": {"deny"}}
+	b.post("/consent", deny).wantLocation(callback + "?error=access_denied")
+	b.post("/consent", url.Values{"flow": form["flow"], "decision": {"perhaps"}}).want(http.StatusBadRequest, "")
+	b.post("/consent", url.Values{"flow": form["flow"], "decision": {"switch"}}).form("/login")
+	if len(s.issuer.completed) != 0 {
+		t.Error("answered with a code")
+	}
+}
+
+func TestConsentShownToOnePersonDoesNotCountForAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	req := s.request(thirdParty)
+	req.Organization = "acme"
+	form := b.open(req).form("/consent")
+	form.Set("decision", "allow")
+	ada, _ := s.signedIn(t, "ada@acme.example")
+	p := ada.post("/consent", form)
+	p.want(http.StatusOK, "Ada Lovelace")
+	p.form("/consent")
+	if len(s.issuer.completed) != 0 {
+		t.Error("bob's page answered for ada")
+	}
+}
+
+func TestStepsOutOfOrderLeadToTheOneThatIsDue(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	flow := func(p page) url.Values { return url.Values{"flow": {p.url.Query().Get("flow")}} }
+	with := func(f url.Values, k, v string) url.Values { f.Set(k, v); return f }
+	b := s.browser(t)
+	p := b.open(s.request(thirdParty))
+	acme := s.tenant(t, "acme").ID.String()
+	// Nobody is signed in: every later step leads back to signing in.
+	b.post("/consent", with(flow(p), "decision", "allow")).form("/login")
+	b.post("/login/tenant", with(flow(p), "tenant", acme)).form("/login")
+	b.post("/login/account", with(flow(p), "account", "other")).form("/login")
+	// Signed in: the password form is over, consent comes after the tenant.
+	p = b.signIn(p, "ada@acme.example", goodPassword)
+	b.post("/consent", with(flow(p), "decision", "allow")).form("/login/tenant")
+	again := with(with(flow(p), "email", "bob@acme.example"), "password", goodPassword)
+	b.post("/login", again).form("/login/tenant")
+	if got, err := b.session(); err != nil || got.User != s.user(t, "ada@acme.example").ID {
+		t.Error("a form that was not due changed who is signed in")
+	}
+	if len(s.issuer.completed)+len(s.issuer.failed) != 0 {
+		t.Error("answered out of order")
+	}
+}
+
+func TestABrokenOrExpiredRequestShowsAPageThatExplains(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser(t)
+	good, err := s.request(firstParty).Seal(mac("flow"))
+	check(t, err)
+	foreign, err := s.request(firstParty).Seal(mac("elsewhere"))
+	check(t, err)
+	flows := map[string]string{
+		"tampered": "A" + good[1:], "truncated": good[:len(good)/2], "empty": "", "signed elsewhere": foreign,
+		"no text": "..", "long": strings.Repeat("A", authorization.MaxSealed),
+	}
+	for name, flow := range flows {
+		b.get("/login?flow="+flow).want(http.StatusBadRequest, "")
+		for _, path := range []string{"/login", "/login/account", "/login/tenant", "/consent"} {
+			p := b.post(path, url.Values{"flow": {flow}, "email": {"bob@acme.example"}, "password": {goodPassword}})
+			if p.status != http.StatusBadRequest {
+				t.Errorf("%s: POST %s: %d", name, path, p.status)
+			}
+		}
+	}
+	b.get("/login?flow=" + good).form("/login")
+	s.pass(authorization.Lifetime + time.Minute)
+	b.get("/login?flow="+good).want(http.StatusBadRequest, "")
+	if _, err := b.session(); err == nil {
+		t.Error("somebody was signed in")
+	}
+}
+
+func TestARequestThatIsTooLongIsRefusedToTheClient(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	req := s.request(firstParty)
+	req.State = strings.Repeat("s", authorization.MaxSealed)
+	s.browser(t).open(req).wantLocation(callback + "?error=invalid_request")
+}
+
+func TestAClientThatChangedMeanwhileIsNotRedirectedTo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	s.issuer.err = errdefs.ErrDenied
+	b.open(s.request(firstParty)).want(http.StatusBadRequest, "")
+	s.browser(t).open(s.request("cli_unknown")).want(http.StatusBadRequest, "")
+}
+
+func TestLoginWithParametersOfAnAuthorizationRequestGoesThere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser(t)
+	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	b.get("/login?client_id=a&client_id=b&state=%2f").wantLocation("/authorize?client_id=a&client_id=b&state=%2f")
+}
+
+func TestEveryPostIsRefusedFromOtherSites(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	var posts []string
+	for _, route := range s.in.Routes() {
+		if route.Method == http.MethodPost {
+			posts = append(posts, route.Pattern)
+		}
+	}
+	want := []string{"/login", "/login/account", "/login/tenant", "/consent", "/logout/confirm", "/account/password"}
+	if !slices.Equal(posts, want) {
+		t.Errorf("routes %v", posts)
+	}
+	for _, path := range posts {
+		for header, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+			r := b.postRequest(path, url.Values{"decision": {"sign_out"}})
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set(header, value)
+			p := b.do(r)
+			if p.status != http.StatusForbidden || !strings.Contains(p.header.Get("Content-Type"), "text/html") {
+				t.Errorf("POST %s with %s: %d", path, header, p.status)
+			}
+		}
+	}
+	if _, err := b.session(); err != nil {
+		t.Error("a form from elsewhere signed bob out")
+	}
+}
+
+func TestLongNamesInAnyScriptAreShownEscaped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	b.get("/account").want(http.StatusOK, strings.TrimSpace(longName))
+	p := b.open(s.request(thirdParty))
+	p.want(http.StatusOK, strings.TrimSpace(longName))
+	if strings.Contains(p.body, "<b>party") {
+		t.Error("the client's name is not escaped")
+	}
+}
