@@ -103,7 +103,6 @@ type rooms struct {
 	ring     *keyring.Ring
 	clients  *client.Cache
 	recorder *audit.Recorder
-	ui       *ui.Renderer
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
 }
@@ -147,7 +146,6 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 	r := &rooms{
 		db:       db,
 		ring:     ring,
-		ui:       pages,
 		clients:  client.NewCache(db.Clients()),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 	}

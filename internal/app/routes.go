@@ -9,7 +9,6 @@ import (
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/server"
-	"github.com/signet-id/signet/internal/ui"
 )
 
 // routes is everything that the public listener serves.
@@ -31,8 +30,6 @@ func (r *rooms) routes() []server.Route {
 		{Method: "POST", Pattern: issuer.PathUserinfo, Handler: cors(i.ServeUserinfo)},
 		{Method: "GET", Pattern: issuer.PathLogout, Handler: http.HandlerFunc(i.ServeLogout)},
 		{Method: "POST", Pattern: issuer.PathLogout, Handler: http.HandlerFunc(i.ServeLogout)},
-
-		{Method: "GET", Pattern: ui.StaticPrefix, Handler: r.ui.Static()},
 	}
 	// Preflights, for the endpoints that scripts call (never /authorize).
 	for _, path := range []string{
@@ -43,7 +40,7 @@ func (r *rooms) routes() []server.Route {
 			w.WriteHeader(http.StatusNoContent)
 		})})
 	}
-	for _, h := range r.hosted.Routes() {
+	for _, h := range r.hosted.Routes() { // the pages that people see
 		list = append(list, server.Route{Method: h.Method, Pattern: h.Pattern, Handler: h.Handler})
 	}
 	return list

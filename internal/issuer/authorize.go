@@ -129,6 +129,9 @@ func (i *Issuer) validateAuthorize(r *http.Request, form url.Values, c client.Cl
 	form = cloneForm(form)
 	form.Del("audience") // not a parameter here; fosite would give it a meaning
 	form.Set("redirect_uri", req.RedirectURI)
+	// state is the client's business (RFC 6749 §4.1.1 recommends it; PKCE protects without);
+	// fosite insists on one, and ours is repeated in answer.
+	form.Set("state", "-")
 	ctx := context.WithValue(r.Context(), clientViewKey{}, clientView{Client: c, redirectURIs: []string{req.RedirectURI}})
 	ar, err := i.provider.NewAuthorizeRequest(ctx, withForm(r, form).WithContext(ctx))
 	if err != nil {
@@ -310,7 +313,7 @@ func (i *Issuer) Complete(w http.ResponseWriter, r *http.Request, req authorizat
 	if err := i.Codes.Authorize(ctx, code.Hash(), a, i.Lifetimes.Code); err != nil {
 		return err
 	}
-	i.Observer.Authorized("code")
+	i.Observer.Authorization("granted")
 	i.record(ctx, audit.Event{Action: audit.Authorized, Tenant: tenant.ID, User: s.User, Client: string(c.ID), Session: s.ID, Grant: a.ID})
 	i.answer(w, r, req, url.Values{"code": {code.Reveal()}})
 	return nil
@@ -318,7 +321,7 @@ func (i *Issuer) Complete(w http.ResponseWriter, r *http.Request, req authorizat
 
 // Fail answers a request with an error (RFC 6749 §4.1.2.1).
 func (i *Issuer) Fail(w http.ResponseWriter, r *http.Request, req authorization.Request, f authorization.Failure) {
-	i.Observer.Authorized(f.Code)
+	i.Observer.Authorization(f.Code)
 	i.record(r.Context(), audit.Event{Action: audit.AuthorizeDenied, Client: string(req.Client), Detail: map[string]string{"error": f.Code}})
 	i.answer(w, r, req, url.Values{"error": {f.Code}, "error_description": {f.Description}})
 }
@@ -358,7 +361,7 @@ func (i *Issuer) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !expected {
 		i.Log.ErrorContext(r.Context(), "authorization request failed", "error", err)
 	}
-	i.Observer.Authorized("refused")
+	i.Observer.Authorization("refused")
 	i.Interaction.Refuse(w, r, e.CodeField, authorization.Failure{Code: e.ErrorField, Description: description(e)})
 }
 

@@ -174,7 +174,7 @@ func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (t
 	// The header and signature of ES256 take about 180 bytes, base64 a third of the payload.
 	if len(payload)*4/3+180 > i.TokenBudget && len(c.Permissions) > 0 {
 		c.Permissions, c.PermissionsOmitted = nil, true
-		i.Observer.PermissionsOmitted(string(n.client.ID))
+		i.Observer.PermissionsOmitted()
 		i.Log.WarnContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
 		if payload, err = json.Marshal(c); err != nil {
 			return "", "", 0, fmt.Errorf("encode access token: %w", err)

@@ -24,7 +24,7 @@ func (i *Issuer) newProvider() *fosite.Fosite {
 		ClientAuthenticationStrategy: i.authenticateClient,
 		ClientSecretsHasher:          noHasher{},
 		JWKSFetcherStrategy:          fosite.NewDefaultJWKSFetcherStrategy(),
-		MinParameterEntropy:          -1, // state is the client's business (RFC 6749 §4.1.1); nonce and PKCE protect
+		MinParameterEntropy:          1,
 		AllowedPromptValues:          []string{},
 		SanitationWhiteList:          []string{},
 	}

@@ -91,12 +91,12 @@ type Recorder interface {
 	Record(ctx context.Context, e audit.Event)
 }
 
-// Observer counts; nil-safe implementations are the caller's concern.
+// Observer counts; package telemetry implements it.
 type Observer interface {
-	TokenIssued(grantType, kind string)
-	Refreshed(result string) // rotated, retried, reused or rejected
-	Authorized(result string)
-	PermissionsOmitted(clientID string)
+	TokenIssued(grantType, kind string) // kind: access, id or refresh
+	Refresh(result string)              // rotated, retried, reused or rejected
+	Authorization(result string)        // granted, refused, or the error code
+	PermissionsOmitted()
 }
 
 // Lifetimes of what is issued.

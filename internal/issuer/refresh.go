@@ -30,7 +30,7 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	}
 	token, err := grant.ParseRefreshToken(form.Get("refresh_token"), g.RefreshMAC)
 	if err != nil {
-		g.Observer.Refreshed("rejected")
+		g.Observer.Refresh("rejected")
 		return errRefreshRefused
 	}
 	// What is asked is checked before the token is spent: a mistake must not cost the client
@@ -38,7 +38,7 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if form.Get("scope") != "" || form.Has(repeatable) {
 		f, err := g.Families.FindFamily(ctx, token.Family)
 		if errors.Is(err, errdefs.ErrNotFound) || err == nil && f.Client != c.ID {
-			g.Observer.Refreshed("rejected")
+			g.Observer.Refresh("rejected")
 			return errRefreshRefused
 		}
 		if err != nil {
@@ -68,7 +68,7 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 		if err := g.Families.RevokeGrant(ctx, rotated.ID, maxAccessToken); err != nil {
 			return err
 		}
-		g.Observer.Refreshed("rejected")
+		g.Observer.Refresh("rejected")
 		return fosite.ErrInvalidGrant.WithHint("The person is no longer a member of this tenant.")
 	}
 	scopes, ok := rotated.Narrow(fields(form.Get("scope")))
@@ -80,9 +80,9 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 		return err
 	}
 	if rotated.Retried {
-		g.Observer.Refreshed("retried")
+		g.Observer.Refresh("retried")
 	} else {
-		g.Observer.Refreshed("rotated")
+		g.Observer.Refresh("rotated")
 	}
 	r.GetSession().(*tokenSession).issue = &issuance{
 		grantType: client.GrantRefreshToken,
@@ -109,12 +109,12 @@ func (g refreshGrant) explain(ctx context.Context, token grant.RefreshToken, c c
 		if err := g.Families.RevokeGrant(ctx, f.ID, maxAccessToken); err != nil {
 			return err
 		}
-		g.Observer.Refreshed("reused")
+		g.Observer.Refresh("reused")
 		g.Log.WarnContext(ctx, "refresh token used again, grant revoked", "client", c.ID, "grant", f.ID,
 			"generation", token.Generation, "current", f.Generation)
 		g.record(ctx, audit.Event{Action: audit.RefreshReused, Client: string(c.ID), Tenant: f.Tenant, User: f.User, Grant: f.ID})
 		return errRefreshRefused
 	}
-	g.Observer.Refreshed("rejected")
+	g.Observer.Refresh("rejected")
 	return errRefreshRefused
 }

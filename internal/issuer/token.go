@@ -119,18 +119,18 @@ func (h grantHandler) PopulateTokenEndpointResponse(ctx context.Context, r fosit
 	if len(n.scopes) > 0 {
 		out.SetExtra("scope", strings.Join(n.scopes, " "))
 	}
-	h.Observer.TokenIssued(n.grantType, "access_token")
+	h.Observer.TokenIssued(n.grantType, "access")
 	if n.subject != nil && slices.Contains(n.scopes, scopeOpenID) {
 		idToken, err := h.idToken(ctx, n, token, now)
 		if err != nil {
 			return err
 		}
 		out.SetExtra("id_token", idToken)
-		h.Observer.TokenIssued(n.grantType, "id_token")
+		h.Observer.TokenIssued(n.grantType, "id")
 	}
 	if !n.refresh.Empty() {
 		out.SetExtra("refresh_token", n.refresh.Reveal())
-		h.Observer.TokenIssued(n.grantType, "refresh_token")
+		h.Observer.TokenIssued(n.grantType, "refresh")
 	}
 	event := audit.Event{
 		Action: audit.TokenIssued, Client: string(n.client.ID), Tenant: n.client.Tenant, TokenID: jti,

@@ -1,0 +1,136 @@
+package app_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/apptest"
+)
+
+func TestLogoutMatrix(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	const bye = "https://app.example/bye"
+	signedIn := func() (*apptest.Browser, string) {
+		b := a.Browser(t)
+		code := b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, apptest.Password).Code(t)
+		return b, a.PostForm(t, "/token", apptest.RedeemForm("spa", code)).Text("id_token")
+	}
+	logout := func(b *apptest.Browser, kv ...string) apptest.Page {
+		v := url.Values{}
+		for i := 0; i < len(kv); i += 2 {
+			v.Set(kv[i], kv[i+1])
+		}
+		return b.Get(a.URL + "/logout?" + v.Encode())
+	}
+	stillSignedIn := func(b *apptest.Browser) bool { return b.Get(a.AuthorizeURL("spa")).Away != nil }
+
+	t.Run("a hint that names the session ends it and returns", func(t *testing.T) {
+		t.Parallel()
+		b, hint := signedIn()
+		p := logout(b, "id_token_hint", hint, "post_logout_redirect_uri", bye, "state", "s1")
+		if p.Away == nil || p.Away.String() != bye+"?state=s1" {
+			t.Errorf("sent to %v, status %d", p.Away, p.Status)
+		}
+		if stillSignedIn(b) {
+			t.Error("the session lives on")
+		}
+	})
+	t.Run("without a hint the person is asked", func(t *testing.T) {
+		t.Parallel()
+		b, _ := signedIn()
+		p := logout(b, "client_id", "spa", "post_logout_redirect_uri", bye)
+		if p.Away != nil || p.Status != http.StatusOK {
+			t.Fatalf("status %d, sent to %v", p.Status, p.Away)
+		}
+		if !stillSignedIn(b) {
+			t.Error("signed out without being asked")
+		}
+	})
+	t.Run("another person's hint does not sign this one out unasked", func(t *testing.T) {
+		t.Parallel()
+		_, foreign := signedIn()
+		b := a.Browser(t)
+		b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Ada, apptest.Password)
+		if p := logout(b, "id_token_hint", foreign, "post_logout_redirect_uri", bye); p.Away != nil {
+			t.Errorf("sent to %v", p.Away)
+		}
+		if !stillSignedIn(b) {
+			t.Error("signed out by another person's hint")
+		}
+	})
+	t.Run("URIs that are not registered are refused on a page", func(t *testing.T) {
+		t.Parallel()
+		b, hint := signedIn()
+		for _, uri := range []string{"https://evil.example/", bye + "/", bye + "?x=1", "javascript:alert(1)", apptest.Callback} {
+			p := logout(b, "id_token_hint", hint, "post_logout_redirect_uri", uri)
+			if p.Away != nil || p.Status != http.StatusBadRequest || strings.Contains(p.Body, "evil.example") {
+				t.Errorf("%s: status %d, sent to %v", uri, p.Status, p.Away)
+			}
+		}
+		for name, kv := range map[string][]string{
+			"no client to check against": {"post_logout_redirect_uri", bye},
+			"hint of another client":     {"id_token_hint", hint, "client_id", "two", "post_logout_redirect_uri", bye},
+			"a hint that is none":        {"id_token_hint", "a.b.c", "post_logout_redirect_uri", bye},
+		} {
+			if p := logout(b, kv...); p.Away != nil || p.Status != http.StatusBadRequest {
+				t.Errorf("%s: status %d, sent to %v", name, p.Status, p.Away)
+			}
+		}
+		if !stillSignedIn(b) {
+			t.Error("a refused request signed the person out")
+		}
+	})
+	t.Run("an access token is no hint", func(t *testing.T) {
+		t.Parallel()
+		access := a.Tokens(t, "spa", apptest.Grace).Text("access_token")
+		if p := logout(a.Browser(t), "id_token_hint", access); p.Status != http.StatusBadRequest {
+			t.Errorf("status %d", p.Status)
+		}
+	})
+	t.Run("nobody is signed in", func(t *testing.T) {
+		t.Parallel()
+		_, hint := signedIn()
+		p := logout(a.Browser(t), "id_token_hint", hint, "post_logout_redirect_uri", bye)
+		if p.Away == nil || p.Away.String() != bye {
+			t.Errorf("status %d, sent to %v", p.Status, p.Away)
+		}
+	})
+}
+
+func TestAnExpiredHintIsAccepted(t *testing.T) {
+	t.Parallel()
+	clock := &movableClock{}
+	a := apptest.Start(t, apptest.WithClock(clock.now))
+	b := a.Browser(t)
+	code := b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, apptest.Password).Code(t)
+	hint := a.PostForm(t, "/token", apptest.RedeemForm("spa", code)).Text("id_token")
+	clock.ahead.Store(int64(2 * time.Hour))
+	p := b.Get(a.URL + "/logout?" + url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://app.example/bye"}}.Encode())
+	if p.Away == nil {
+		t.Errorf("status %d", p.Status)
+	}
+}
+
+func TestExpiredAccessTokensAreRefused(t *testing.T) {
+	t.Parallel()
+	clock := &movableClock{}
+	a := apptest.Start(t, apptest.WithClock(clock.now))
+	access := a.Tokens(t, "spa", apptest.Grace).Text("access_token")
+	clock.ahead.Store(int64(time.Hour + time.Second))
+	if out := a.Get(t, "/userinfo", apptest.Bearer(access)); out.Status != http.StatusUnauthorized {
+		t.Errorf("userinfo: %d", out.Status)
+	}
+	if !introspect(t, a, "api", access, false) {
+		t.Error("introspection says it is active")
+	}
+}
+
+// movableClock runs ahead of the real one by as much as it is told.
+type movableClock struct{ ahead atomic.Int64 }
+
+func (c *movableClock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
