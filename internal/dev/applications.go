@@ -1,0 +1,72 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/signet-id/signet/internal/demo/frontend"
+	"github.com/signet-id/signet/internal/demo/orders"
+)
+
+// serveApplications runs the demo frontend and the demo orders service until ctx ends. They are
+// outside applications: what they know of this program are the addresses that it gives them.
+func (r *run) serveApplications(ctx context.Context) error {
+	a := r.state.Addresses
+	page := frontend.New(frontend.Config{
+		Issuer: a.Issuer, ClientID: clientFrontend, Origin: a.Frontend, Orders: a.Orders, Audience: ordersAudience,
+		Organizations: organizations(),
+	})
+	service := orders.New(orders.Config{Issuer: a.Issuer, Audience: ordersAudience, Origin: a.Frontend, Log: r.log, Now: r.Now})
+	errs := make([]error, 2)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, app := range []struct {
+		listener net.Listener
+		handler  http.Handler
+	}{{r.ports.frontend.listener, page}, {r.ports.orders.listener, service}} {
+		wg.Go(func() {
+			defer cancel() // one does not go on without the other
+			errs[i] = serveUntil(ctx, app.listener, app.handler, r.log)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func organizations() []frontend.Organization {
+	var out []frontend.Organization
+	for _, t := range tenants() {
+		out = append(out, frontend.Organization{Slug: t.Slug, Name: t.Name})
+	}
+	return out
+}
+
+// serveUntil serves h on ln until ctx ends, then lets requests in flight finish.
+func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelInfo),
+	}
+	stopped := make(chan error, 1)
+	unhook := context.AfterFunc(ctx, func() {
+		// Not derived from ctx, which has ended.
+		limit, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		err := s.Shutdown(limit)
+		if err != nil {
+			err = s.Close()
+		}
+		stopped <- err
+	})
+	err := s.Serve(ln)
+	if unhook() {
+		return err // it ended by itself
+	}
+	return <-stopped
+}

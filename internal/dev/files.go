@@ -1,0 +1,207 @@
+package dev
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/signet-id/signet/internal/embeddedpg"
+	"github.com/signet-id/signet/internal/errdefs"
+)
+
+// The files of a data directory, beside what package embeddedpg keeps there.
+const (
+	stateFile  = "dev.json"
+	masterFile = "master.key"
+	logFile    = "signet.log"
+	lockFile   = "dev.lock"
+	// maxLog is the size in bytes at which a start begins a new log, keeping one older file.
+	maxLog = 8 << 20
+)
+
+// directory is a data directory that this process alone uses.
+type directory struct {
+	path string // absolute
+	lock *os.File
+}
+
+// openDirectory creates the data directory when it is missing and locks it.
+func openDirectory(path string) (*directory, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711 // PostgreSQL's unprivileged user passes through, and can list nothing
+	}
+	if err := os.MkdirAll(abs, mode); err != nil {
+		return nil, unusable(abs, err)
+	}
+	d := &directory{path: abs}
+	if d.lock, err = takeLock(d.file(lockFile), abs, os.O_RDWR|os.O_CREATE); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// takeLock takes the lock that the kernel drops with the process.
+func takeLock(path, dir string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return nil, unusable(dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fail(errdefs.ErrConflict, err, "another signet dev uses the data directory %s: stop that one, or choose another with --data-dir", dir)
+		}
+		return nil, unusable(dir, err)
+	}
+	return f, nil
+}
+
+func (d *directory) close() error            { return d.lock.Close() }
+func (d *directory) file(name string) string { return filepath.Join(d.path, name) }
+func (d *directory) master() string          { return d.file(masterFile) }
+
+// openLog opens the server's log for appending.
+func (d *directory) openLog() (*os.File, error) {
+	path := d.file(logFile)
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		_ = os.Rename(path, path+".old") // a failure only lets the log grow
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, unusable(d.path, err)
+	}
+	return f, nil
+}
+
+// ensureMaster makes the master key on the first run. On a later one it must be there: what the
+// database holds opens under no other.
+func (d *directory) ensureMaster(seeded bool) error {
+	_, err := os.Stat(d.master())
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return unusable(d.path, err)
+	case seeded:
+		return fail(errdefs.ErrNotFound, err, "the master key %s is gone, and the signing keys open under no other: put it back, or begin anew with signet dev forget", d.master())
+	}
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // documented never to fail
+	return d.write(masterFile, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"))
+}
+
+// readState returns what the last run wrote down; the zero State when there was none.
+func (d *directory) readState() (State, error) {
+	b, err := os.ReadFile(d.file(stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return State{}, nil
+	} else if err != nil {
+		return State{}, unusable(d.path, err)
+	}
+	var s State
+	if err := json.Unmarshal(b, &s); err != nil {
+		return State{}, fail(errdefs.ErrInvalid, err, "%s cannot be read (%v): remove it, and it is written again", d.file(stateFile), err)
+	}
+	return s, nil
+}
+
+func (d *directory) writeState(s State) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return d.write(stateFile, append(b, '\n'))
+}
+
+// write replaces a file as a whole, for this user's eyes only.
+func (d *directory) write(name string, content []byte) error {
+	f, err := os.CreateTemp(d.path, "."+name+"-*") // created with mode 0600
+	if err != nil {
+		return unusable(d.path, err)
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), d.file(name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the first error is the one worth reporting
+		return unusable(d.path, err)
+	}
+	return nil
+}
+
+// Forget removes everything that Run made in the data directory, wherever PostgreSQL's part of
+// it is kept, and the directory itself when nothing else is in it. It returns the directory's
+// path, and whether there was anything to forget. It refuses with errdefs.ErrConflict while a
+// `signet dev` uses the directory.
+func Forget(path string) (dir string, existed bool, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path, false, unusable(path, err)
+	}
+	lock, err := takeLock(filepath.Join(abs, lockFile), abs, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return abs, false, nil
+	} else if err != nil {
+		return abs, false, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := embeddedpg.Remove(abs); err != nil {
+		return abs, true, err
+	}
+	// The lock goes last: until then nobody else can begin here.
+	temporary, _ := filepath.Glob(filepath.Join(abs, ".*-*")) // the pattern is sound
+	for _, name := range []string{stateFile, masterFile, logFile, logFile + ".old", "pg.lock", lockFile} {
+		if name == lockFile {
+			for _, t := range temporary {
+				if b := filepath.Base(t); hasStem(b, stateFile) || hasStem(b, masterFile) {
+					_ = os.Remove(t) // a leftover of a killed run, of no use and no harm
+				}
+			}
+		}
+		if err := os.Remove(filepath.Join(abs, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return abs, true, unusable(abs, err)
+		}
+	}
+	// Fails when something else is kept there, as it should.
+	if os.Remove(abs) == nil && filepath.Base(filepath.Dir(abs)) == ".signet" {
+		_ = os.Remove(filepath.Dir(abs))
+	}
+	return abs, true, nil
+}
+
+// hasStem reports whether base is a temporary file of write for name.
+func hasStem(base, name string) bool {
+	prefix := "." + name + "-"
+	return len(base) > len(prefix) && base[:len(prefix)] == prefix
+}
+
+func unusable(dir string, err error) error {
+	reason := err
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		reason, dir = path.Err, path.Path
+	}
+	return fail(errdefs.ErrDenied, err, "%s cannot be used by user %s (%v): make it readable and writable for that user, or choose another data directory with --data-dir",
+		dir, userName(), reason)
+}
+
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(os.Geteuid())
+}
