@@ -37,8 +37,12 @@ func names(settings []setting) map[string]kind {
 // FileVariable names the configuration file itself; the command line reads it.
 const FileVariable = Prefix + "CONFIG"
 
-// testPrefix begins the variables of the test suite (SIGNET_TEST_DATABASE_URL).
-const testPrefix = Prefix + "TEST_"
+// testPrefix begins the variables of the test suite (SIGNET_TEST_DATABASE_URL), devPrefix those
+// of `signet dev` (SIGNET_DEV_DATA): neither sets anything here.
+const (
+	testPrefix = Prefix + "TEST_"
+	devPrefix  = Prefix + "DEV_"
+)
 
 // injected matches variables that Kubernetes adds for a Service called signet or signet-…,
 // such as SIGNET_PORT_8080_TCP_ADDR: they are not ours to refuse.
@@ -81,7 +85,7 @@ func readEnviron(environ []string, settings []setting, f *faults) layer {
 		listed[s.path] = s.list()
 	}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !strings.HasPrefix(name, Prefix) || name == FileVariable || strings.HasPrefix(name, testPrefix) {
+		if !strings.HasPrefix(name, Prefix) || name == FileVariable || strings.HasPrefix(name, testPrefix) || strings.HasPrefix(name, devPrefix) {
 			continue
 		}
 		path, ok := known[name]
