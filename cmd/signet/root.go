@@ -22,9 +22,12 @@ type program struct {
 // commands is the visible list: one function, one file each.
 func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
+		p.devCommand(),
 		p.serveCommand(),
 		p.migrateCommand(),
+		p.bootstrapCommand(),
 		p.configCommand(),
+		p.healthcheckCommand(),
 		p.versionCommand(),
 	}
 }
@@ -35,7 +38,8 @@ func (p *program) root() *cobra.Command {
 		Short: "One identity service for all of your applications",
 		Long: `Signet signs people in and issues the tokens that your services verify by themselves:
 an OAuth 2 and OpenID Connect authorization server that needs nothing but PostgreSQL.`,
-		Example: `  signet serve --config signet.yaml  run in production
+		Example: `  signet dev                         try it, with demo people and demo applications
+  signet serve --config signet.yaml  run in production
   signet config check                find out what is missing from the configuration
   signet migrate                     bring the database up to date before an upgrade`,
 		SilenceUsage:  true,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -21,6 +22,10 @@ func (p *program) versionCommand() *cobra.Command {
 		},
 	}
 }
+
+// version and revision are set by the linker where Go finds no repository to ask, as in the
+// Dockerfile: -ldflags "-X main.version=v1.2.3 -X main.revision=0123456789ab".
+var version, revision string //nolint:gochecknoglobals // the linker can set nothing else
 
 // build reads what the Go linker recorded about this binary.
 func build() telemetry.Build {
@@ -45,5 +50,7 @@ func build() telemetry.Build {
 	if modified {
 		b.Revision += "+changes"
 	}
+	b.Version = cmp.Or(version, b.Version)
+	b.Revision = cmp.Or(revision, b.Revision)
 	return b
 }
