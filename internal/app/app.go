@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -109,14 +108,7 @@ type rooms struct {
 
 func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.Metrics) (*rooms, error) {
 	c := o.Config
-	hasher, err := password.New(password.Config{
-		Memory:      uint32(c.Password.Argon2MemoryKiB),
-		Time:        uint32(c.Password.Argon2Time),
-		Parallelism: uint8(c.Password.Argon2Parallelism),
-		Concurrency: c.Password.MaxConcurrent,
-		Observer:    password.Observer{Hashed: metrics.PasswordHashed, Refused: metrics.PasswordRefused},
-		Now:         o.Now,
-	})
+	hasher, err := newHasher(c, password.Observer{Hashed: metrics.PasswordHashed, Refused: metrics.PasswordRefused}, o.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +120,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		}
 		return out
 	})
-	rules, err := passwordRules(c)
+	rules, err := newRules(c)
 	if err != nil {
 		return nil, err
 	}
@@ -198,22 +190,6 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Log:         o.Log,
 	})
 	return r, err
-}
-
-// passwordRules reads the operator's blocklist, if there is one.
-func passwordRules(c config.Config) (*password.Rules, error) {
-	rc := password.RulesConfig{Min: c.Password.MinLength, Service: []string{c.Brand.Name, c.IssuerURL().Hostname()}}
-	if c.Password.BlocklistFile != "" {
-		f, err := os.Open(c.Password.BlocklistFile)
-		if err != nil {
-			return nil, fmt.Errorf("passwords.blocklist_file: %w", err)
-		}
-		defer func() { _ = f.Close() }()
-		if rc.Blocklist, err = password.LoadBlocklist(f); err != nil {
-			return nil, fmt.Errorf("passwords.blocklist_file: %w", err)
-		}
-	}
-	return password.NewRules(rc)
 }
 
 func policies(c config.Throttle) ratelimit.Policies {

@@ -105,10 +105,9 @@ type Passwords struct {
 
 // Throttle is the budgets for failed sign-ins.
 type Throttle struct {
-	AccountAttempts int           `key:"account_attempts" default:"10" doc:"Failed sign-ins for one account within account_window before further ones are held off."`
-	AccountWindow   time.Duration `key:"account_window" default:"15m" doc:"Time in which an account's budget refills."`
-	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window."`
-	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time in which an address's budget refills."`
+	AccountAttempts int           `key:"account_attempts" default:"5" doc:"Failed sign-ins for one account before pauses begin: 30 s after this many, doubling up to 15 min, and a day after 100. A success, or 30 quiet days, forgets them. A browser that signed in to the account before has a budget of its own, so nobody can be locked out by others."`
+	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window before pauses begin."`
+	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time after which an address's failures are forgotten."`
 }
 
 // Limits is what one request may cost.

@@ -185,7 +185,6 @@ func validatePasswords(p Passwords, f *faults) {
 
 func validateBudgets(c Config, f *faults) {
 	between(f, "throttle.account_attempts", c.Throttle.AccountAttempts, 1, 1000)
-	between(f, "throttle.account_window", c.Throttle.AccountWindow, time.Second, day)
 	between(f, "throttle.address_attempts", c.Throttle.AddressAttempts, 1, 1_000_000)
 	between(f, "throttle.address_window", c.Throttle.AddressWindow, time.Second, day)
 	between(f, "limits.max_body_bytes", c.Limits.MaxBodyBytes, 4096, 64<<20)

@@ -24,12 +24,14 @@ type (
 	tenantKind  struct{}
 	sessionKind struct{}
 	grantKind   struct{}
+	clientKind  struct{}
 )
 
 func (userKind) Prefix() string    { return "usr" }
 func (tenantKind) Prefix() string  { return "ten" }
 func (sessionKind) Prefix() string { return "ses" }
 func (grantKind) Prefix() string   { return "gra" }
+func (clientKind) Prefix() string  { return "cli" }
 
 // The identifier types.
 type (
@@ -52,6 +54,10 @@ func NewUser(now time.Time) User       { return New[userKind](now) }
 func NewTenant(now time.Time) Tenant   { return New[tenantKind](now) }
 func NewSession(now time.Time) Session { return New[sessionKind](now) }
 func NewGrant(now time.Time) Grant     { return New[grantKind](now) }
+
+// NewClient returns the text of a fresh client identifier. Clients are known by any text, so
+// there is no type for it here: see client.ID.
+func NewClient(now time.Time) string { return New[clientKind](now).String() }
 
 // The parsers of the text form, one for each kind; a wrong prefix or shape is
 // errdefs.ErrInvalid.
