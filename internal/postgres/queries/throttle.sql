@@ -1,7 +1,9 @@
 -- name: TakeThrottle :many
 -- Counts an attempt on every claimed key unless one of them is blocked. Rows are locked in
 -- key order, and the block is checked again on the locked row, so parallel guesses cannot
--- slip past one another.
+-- slip past one another. An attempt without a pause leaves blocked_until in the past: were it
+-- set to this moment, one that began a microsecond earlier, or on a replica whose clock is
+-- behind, would find itself blocked by it.
 WITH claim AS (
     SELECT unnest(@keys::bytea[]) AS key, unnest(@free::integer[]) AS free, unnest(@base::bigint[]) AS base,
            unnest(@max::bigint[]) AS max, unnest(@lim::integer[]) AS lim, unnest(@rest::bigint[]) AS rest,
@@ -11,17 +13,19 @@ WITH claim AS (
 ), taken AS (
     INSERT INTO sign_in_throttle AS t (key, failures, window_ends_at, blocked_until)
     SELECT c.key, 1, m.now + c.win * interval '1 microsecond',
-           m.now + CASE WHEN 1 < c.free THEN 0 WHEN c.lim > 0 AND 1 >= c.lim THEN c.rest ELSE c.base END * interval '1 microsecond'
+           CASE WHEN 1 < c.free THEN to_timestamp(0)
+                ELSE m.now + CASE WHEN c.lim > 0 AND 1 >= c.lim THEN c.rest ELSE c.base END * interval '1 microsecond' END
       FROM claim c, moment m
      WHERE NOT EXISTS (SELECT 1 FROM sign_in_throttle b, claim x WHERE b.key = x.key AND b.blocked_until > m.now)
      ORDER BY c.key
     ON CONFLICT (key) DO UPDATE SET (failures, window_ends_at, blocked_until) = (
         SELECT n.failures,
                CASE WHEN n.failures = 1 OR c.sliding THEN m.now + c.win * interval '1 microsecond' ELSE t.window_ends_at END,
-               m.now + CASE WHEN n.failures < c.free THEN 0
-                            WHEN c.lim > 0 AND n.failures >= c.lim THEN c.rest
-                            ELSE least(c.max, c.base * 2.0 ^ least(n.failures - c.free, 62))::bigint
-                       END * interval '1 microsecond'
+               CASE WHEN n.failures < c.free THEN t.blocked_until
+                    ELSE m.now + CASE WHEN c.lim > 0 AND n.failures >= c.lim THEN c.rest
+                                      ELSE least(c.max, c.base * 2.0 ^ least(n.failures - c.free, 62))::bigint
+                                 END * interval '1 microsecond'
+               END
           FROM claim c, moment m,
                LATERAL (SELECT CASE WHEN t.window_ends_at <= m.now THEN 1 ELSE t.failures + 1 END AS failures) n
          WHERE c.key = t.key)
