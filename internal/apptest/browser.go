@@ -147,7 +147,7 @@ func (p Page) Form(t testing.TB, suffix string) Form {
 		}
 	}
 	if found == nil {
-		t.Fatalf("no form with action …%s on page %s (status %d):\n%s", suffix, p.URL, p.Status, p.Body)
+		t.Fatalf("no form with action …%s on page %s (status %d, sent to %v):\n%s", suffix, p.URL, p.Status, p.Away, p.Body)
 	}
 	return *found
 }
