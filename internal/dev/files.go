@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -118,11 +119,14 @@ func (d *directory) readState() (State, error) {
 }
 
 func (d *directory) writeState(s State) error {
-	b, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // URLs stay readable
+	e.SetIndent("", "  ")
+	if err := e.Encode(s); err != nil {
 		return err
 	}
-	return d.write(stateFile, append(b, '\n'))
+	return d.write(stateFile, b.Bytes())
 }
 
 // write replaces a file as a whole, for this user's eyes only.

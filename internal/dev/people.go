@@ -44,7 +44,7 @@ func people() []person {
 			Memberships: []installation.Membership{in("globex", "admin")},
 		}, password: "paddles-home-on-sundays"},
 		{User: installation.User{
-			Email: "wilhelmina.featherstonehaugh-papadopoulou@subsidiaries.acme.example", EmailVerified: true,
+			Email: "wilhelmina@acme.example", EmailVerified: true,
 			Name:      "Wilhelmina Alexandrina Featherstonehaugh-Papadopoulou von Hohenstaufen-Sigmaringen",
 			GivenName: "Wilhelmina Alexandrina", FamilyName: "Featherstonehaugh-Papadopoulou von Hohenstaufen-Sigmaringen", Locale: "de",
 			Memberships: []installation.Membership{in("acme", "viewer")},
