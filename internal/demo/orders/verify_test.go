@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -175,7 +174,7 @@ func TestAKeyServesItsOwnAlgorithmAlone(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	v := NewVerifier(i.URL, audience, at(start))
-	v.keys.Keys = []jose.JSONWebKey{{Key: crypto.PublicKey(i.private.Public()), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}
+	v.keys.Keys = []jose.JSONWebKey{{Key: i.private.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}
 	v.freshTill = start.Add(time.Hour)
 	if _, err := v.Verify(context.Background(), i.token(t, "at+jwt", nil)); err == nil || !strings.Contains(err.Error(), "algorithm") {
 		t.Error(err)
