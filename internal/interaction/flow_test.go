@@ -227,6 +227,13 @@ func TestStepsOutOfOrderLeadToTheOneThatIsDue(t *testing.T) {
 	// Signed in: the password form is over, consent comes after the tenant.
 	p = b.signIn(p, "ada@acme.example", goodPassword)
 	b.post("/consent", with(flow(p), "decision", "allow")).form("/login/tenant")
+	b.post("/login/account", with(flow(p), "account", "other")).form("/login/tenant")
+	due := p.form("/login/tenant")
+	due.Set("tenant", acme)
+	p = b.post("/login/tenant", due)
+	b.post("/login/tenant", with(flow(p), "tenant", s.tenant(t, "globex").ID.String())).want(http.StatusOK, "Acme")
+	b.post("/login/account", with(flow(p), "account", "other")).form("/consent")
+	p = b.get("/login?" + url.Values{"flow": due["flow"]}.Encode())
 	again := with(with(flow(p), "email", "bob@acme.example"), "password", goodPassword)
 	b.post("/login", again).form("/login/tenant")
 	if got, err := b.session(); err != nil || got.User != s.user(t, "ada@acme.example").ID {
