@@ -161,5 +161,9 @@ func parse[K Kind](s string) (Of[K], error) {
 	var u [16]byte
 	binary.BigEndian.PutUint64(u[:8], hi)
 	binary.BigEndian.PutUint64(u[8:], lo)
-	return Of[K]{u}, nil
+	v := Of[K]{u}
+	if v.IsZero() { // none has no text form but ""
+		return v, fmt.Errorf("identifier is not of the form %s_…: %w", k.Prefix(), errdefs.ErrInvalid)
+	}
+	return v, nil
 }
