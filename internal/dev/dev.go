@@ -184,8 +184,8 @@ func (r *run) configure() (config.Config, error) {
 }
 
 // serve runs the server and the demo applications until ctx ends or one of them fails.
-func (r *run) serve(ctx context.Context, databaseEnded <-chan struct{}) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error {
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	var apps sync.WaitGroup
 	apps.Go(func() { cancel(r.serveApplications(ctx)) })
@@ -205,8 +205,8 @@ func (r *run) serve(ctx context.Context, databaseEnded <-chan struct{}) error {
 	}})
 	cancel(err)
 	apps.Wait()
-	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
-		err = cause
+	if cause := context.Cause(ctx); err == nil && outer.Err() == nil && !errors.Is(cause, context.Canceled) {
+		err = cause // one of the others failed, and the server only followed
 	}
 	if r.state.PID != 0 {
 		r.state.PID = 0

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"errors"
+	"net"
 
 	"github.com/signet-id/signet/internal/errdefs"
 )
@@ -9,11 +10,19 @@ import (
 // explain turns the failures that a person can do something about into one sentence.
 func (r *run) explain(err error) error {
 	var said *failure
-	if err == nil || errors.As(err, &said) {
+	if err == nil || errors.As(err, &said) || !errors.Is(err, errdefs.ErrUnavailable) {
 		return err
 	}
-	if errors.Is(err, errdefs.ErrUnavailable) && !r.DatabaseURL.Empty() {
-		return fail(errdefs.ErrUnavailable, err, "the database that --database-url names does not answer (%v): start it, correct the URL, or leave the flag out for a private one", err)
+	if r.DatabaseURL.Empty() {
+		return fail(errdefs.ErrUnavailable, err, "the private PostgreSQL does not answer%s: its log in %s says why", reason(err), r.dir.path)
 	}
-	return err
+	return fail(errdefs.ErrUnavailable, err, "the database that --database-url names does not answer%s: start it, correct the URL, or leave the flag out for a private one", reason(err))
+}
+
+// reason is the innermost cause in parentheses: the whole chain runs over several lines.
+func reason(err error) string {
+	if network, ok := errors.AsType[*net.OpError](err); ok {
+		return " (" + network.Err.Error() + ")"
+	}
+	return ""
 }
