@@ -52,7 +52,7 @@ var reserved = []struct {
 	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},
 	{"database/sql/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
 	{"github.com/pressly/goose/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
-	{"github.com/jackc/pgx/v5/pgconn", "internal/postgres/... internal/embeddedpg internal/config", "SQL lives in internal/postgres; config checks URLs", false},
+	{"github.com/jackc/pgx/v5/pgconn", "internal/postgres/... internal/embeddedpg internal/config internal/dev", "SQL lives in internal/postgres; config checks URLs, dev explains why a server does not answer", false},
 	{"github.com/jackc/...", "internal/postgres/... internal/embeddedpg", "SQL lives in internal/postgres", false},
 	{module + "/internal/postgres/sqlcgen", "internal/postgres", "generated statements are called by one package", true},
 	{module + "/internal/postgres/pgtest", "internal/apptest", "databases for tests stay out of the binary", false},
