@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
 	"github.com/signet-id/signet/internal/ui"
@@ -59,3 +60,21 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 
 // maxQueryValue bounds the values of queries that carry nothing of their own, in bytes.
 const maxQueryValue = 8 << 10
+
+// home says what this address is (GET /).
+func (i *Interaction) home(w http.ResponseWriter, r *http.Request) error {
+	v, err := i.visit(r)
+	if err != nil {
+		return err
+	}
+	p := ui.Home{Issuer: i.URL, SignInURL: pathLogin, AccountURL: pathAccount, DiscoveryURL: pathDiscovery}
+	if v.signedIn() {
+		var u directory.User
+		if u, err = i.People.FindUser(r.Context(), v.session.User); err != nil {
+			return err
+		}
+		p.Person = person(u)
+	}
+	i.render(w, r, http.StatusOK, p)
+	return nil
+}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
-	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
 	"github.com/signet-id/signet/internal/id"
@@ -209,22 +208,4 @@ func (i *Interaction) openLogout(sealed string) (authorization.Logout, error) {
 		return authorization.Logout{}, errExpired()
 	}
 	return authorization.Logout{Client: s.Client, User: s.User, Session: s.Session, RedirectURI: s.RedirectURI, State: s.State}, nil
-}
-
-// home says what this address is (GET /).
-func (i *Interaction) home(w http.ResponseWriter, r *http.Request) error {
-	v, err := i.visit(r)
-	if err != nil {
-		return err
-	}
-	p := ui.Home{Issuer: i.URL, SignInURL: pathLogin, AccountURL: pathAccount, DiscoveryURL: pathDiscovery}
-	if v.signedIn() {
-		var u directory.User
-		if u, err = i.People.FindUser(r.Context(), v.session.User); err != nil {
-			return err
-		}
-		p.Person = person(u)
-	}
-	i.render(w, r, http.StatusOK, p)
-	return nil
 }
