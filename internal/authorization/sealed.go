@@ -41,7 +41,7 @@ func (r Request) Seal(a Authenticator) (string, error) {
 // than Lifetime at now is errdefs.ErrInvalid.
 func Open(sealed string, a Authenticator, now time.Time) (Request, error) {
 	bad := fmt.Errorf("sealed authorization request: %w", errdefs.ErrInvalid)
-	if len(sealed) > MaxSealed {
+	if len(sealed) > MaxSealed || strings.ContainsAny(sealed, "\r\n") { // which the decoder would skip
 		return Request{}, bad
 	}
 	head, tail, ok := strings.Cut(sealed, ".")

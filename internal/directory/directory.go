@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/signet-id/signet/internal/errdefs"
@@ -103,14 +104,26 @@ const MaxEmail = 254
 
 // NormalizeEmail returns the form under which an address is unique: lower case, without
 // surrounding space. An address that no mail system accepts is errdefs.ErrInvalid.
+//
+// So is one with a letter beyond ASCII whose lower case is in ASCII (the Kelvin sign, the
+// dotted capital I): it would otherwise become somebody else's address.
 func NormalizeEmail(address string) (string, error) {
-	s := strings.ToLower(strings.TrimSpace(address))
-	if len(s) > MaxEmail || !utf8.ValidString(s) {
-		return "", fmt.Errorf("email: %w", errdefs.ErrInvalid)
+	bad := fmt.Errorf("email: %w", errdefs.ErrInvalid)
+	if !utf8.ValidString(address) {
+		return "", bad
+	}
+	folded := false
+	s := strings.Map(func(r rune) rune {
+		lower := unicode.ToLower(r)
+		folded = folded || r >= utf8.RuneSelf && lower < utf8.RuneSelf
+		return lower
+	}, strings.TrimSpace(address))
+	if folded || len(s) > MaxEmail {
+		return "", bad
 	}
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || a.Name != "" {
-		return "", fmt.Errorf("email: %w", errdefs.ErrInvalid)
+		return "", bad
 	}
 	return s, nil
 }

@@ -68,8 +68,9 @@ func ParseRefreshToken(s string, a Authenticator) (RefreshToken, error) {
 	if len(parts) != 3 || len(parts[0]) != 22 || len(parts[2]) != 43 {
 		return RefreshToken{}, bad
 	}
+	// The lengths rule out line breaks, which the decoder would skip.
 	family, err := b64.DecodeString(parts[0])
-	if err != nil {
+	if err != nil || len(family) != 16 {
 		return RefreshToken{}, bad
 	}
 	generation, err := strconv.ParseUint(parts[1], 10, 31)
@@ -77,7 +78,7 @@ func ParseRefreshToken(s string, a Authenticator) (RefreshToken, error) {
 		return RefreshToken{}, bad
 	}
 	mac, err := b64.DecodeString(parts[2])
-	if err != nil {
+	if err != nil || len(mac) != 32 {
 		return RefreshToken{}, bad
 	}
 	t := RefreshToken{Family: id.GrantFromUUID([16]byte(family)), Generation: uint32(generation)}

@@ -16,7 +16,7 @@ const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 // (RFC 7636 §4.2).
 func validChallenge(s string) bool {
 	b, err := b64.DecodeString(s)
-	return err == nil && len(b) == sha256.Size
+	return err == nil && len(b) == sha256.Size && len(s) == b64.EncodedLen(sha256.Size) // no line breaks, which the decoder skips
 }
 
 // challengeOf returns the S256 challenge of a verifier, or "" for the absent verifier. A
