@@ -138,6 +138,11 @@ func (c Client) Check() error {
 	default:
 		return fmt.Errorf("auth_method %q: use none, client_secret_basic or client_secret_post: %w", c.AuthMethod, errdefs.ErrInvalid)
 	}
+	switch c.IDTokenAlgorithm {
+	case "", "ES256", "RS256":
+	default:
+		return fmt.Errorf("id_token_algorithm %q: use ES256 or RS256: %w", c.IDTokenAlgorithm, errdefs.ErrInvalid)
+	}
 	for _, g := range c.GrantTypes {
 		switch g {
 		case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:

@@ -140,7 +140,7 @@ func (i *Interaction) RefuseStatus(w http.ResponseWriter, r *http.Request, statu
 // FormPost shows the page that posts params to a validated action (OAuth 2.0 Form Post
 // Response Mode §2).
 func (i *Interaction) FormPost(w http.ResponseWriter, r *http.Request, action string, params url.Values) {
-	p := ui.FormPost{Action: action}
+	p := ui.FormPost{Frame: frameTo(action), Action: action}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		for _, v := range params[name] {
 			p.Params = append(p.Params, ui.Hidden{Name: name, Value: v})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
@@ -218,14 +219,18 @@ func (i *Interaction) form(req authorization.Request, action string) (ui.Form, e
 	return ui.Form{Action: action, Hidden: []ui.Hidden{{Name: fieldFlow, Value: sealed}}}, nil
 }
 
-// maxFormTargets bounds the length of the policy header.
-const maxFormTargets = 20
+// frame allows the form's redirects to lead to the client: to its redirect URI and, since
+// Chromium applies form-action to the whole chain and a callback may send the browser on to
+// another host of the application, to any https URL when the redirect URI is one. A form of
+// ours cannot be given another action: the pages hold no markup from outside.
+func frame(s step) ui.Frame { return frameTo(s.req.RedirectURI) }
 
-// frame allows the form's redirects to lead to the client: to its redirect URI and, as its
-// callback may send the browser on, to the other places it has registered.
-func frame(s step) ui.Frame {
-	targets := slices.Concat([]string{s.req.RedirectURI}, s.client.Origins, s.client.RedirectURIs)
-	return ui.Frame{FormTargets: targets[:min(len(targets), maxFormTargets)]}
+func frameTo(redirectURI string) ui.Frame {
+	targets := []string{redirectURI}
+	if strings.HasPrefix(redirectURI, "https:") {
+		targets = append(targets, "https:")
+	}
+	return ui.Frame{FormTargets: targets}
 }
 
 // due opens the pending request of a posted form and reports whether want is really the step

@@ -19,7 +19,7 @@ func TestAPersonSignsInPicksATenantAllowsAndTheClientIsAnswered(t *testing.T) {
 	b := s.browser(t)
 	p := b.open(s.request(thirdParty))
 	p.want(http.StatusOK, "Third <b>party</b>")
-	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://app.example;") {
+	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://app.example https:;") {
 		t.Errorf("the form may not lead to the client: %s", csp)
 	}
 	p = b.signIn(p, " Ada@ACME.example ", goodPassword)

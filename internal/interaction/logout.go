@@ -81,7 +81,7 @@ func (i *Interaction) logout(w http.ResponseWriter, r *http.Request, l authoriza
 		Person: person(u),
 	}
 	if l.RedirectURI != "" {
-		page.FormTargets = []string{l.RedirectURI}
+		page.Frame = frameTo(l.RedirectURI)
 	}
 	if l.Client != "" {
 		c, err := i.Clients.FindClient(r.Context(), l.Client)

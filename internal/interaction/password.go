@@ -142,6 +142,10 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 		return ui.PasswordTooLong, nil
 	case password.ContextWord:
 		return ui.PasswordPersonal, nil
+	case password.Repetitive:
+		return ui.PasswordRepetitive, nil
+	case password.Unusable:
+		return ui.PasswordUnusable, nil
 	default:
 		return ui.PasswordCommon, nil
 	}

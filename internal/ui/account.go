@@ -44,6 +44,8 @@ const (
 	PasswordTooShort       PasswordProblem = "too_short"
 	PasswordTooLong        PasswordProblem = "too_long"
 	PasswordCommon         PasswordProblem = "common"
+	PasswordRepetitive     PasswordProblem = "repetitive"
+	PasswordUnusable       PasswordProblem = "unusable"
 	PasswordPersonal       PasswordProblem = "personal"
 	PasswordSame           PasswordProblem = "same"
 )

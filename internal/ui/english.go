@@ -105,6 +105,8 @@ func English() Text {
 	c.TooShortUnknown = "Use a longer password."
 	c.TooLong = "Use a shorter password."
 	c.Common = "This password is known from leaks. Choose another one."
+	c.Repetitive = "This is mostly repetition or a simple sequence. Choose something less regular."
+	c.Unusable = "This holds characters that cannot be typed reliably. Use others."
 	c.Personal = "Leave your name and e-mail out of your password."
 	c.Same = "This is your current password. Choose a new one."
 

@@ -36,7 +36,8 @@ type Text struct {
 		Title, Lead, Current, New, Submit, Back, Summary, Done, DoneHint string
 		AtLeast, Advice, Refused                                         string
 		WrongCurrent, MissingCurrent, Throttled, MissingNew, TooShort    string
-		TooShortUnknown, TooLong, Common, Personal, Same                 string
+		TooShortUnknown, TooLong, Common, Repetitive, Unusable           string
+		Personal, Same                                                   string
 	}
 	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
 	FormPost struct{ Title, Lead, LeadClient, Continue string }
@@ -85,7 +86,8 @@ func (t *Text) passwordProblem(p ChangePassword, problem PasswordProblem) string
 	return map[PasswordProblem]string{
 		PasswordWrongCurrent: c.WrongCurrent, PasswordMissingCurrent: c.MissingCurrent,
 		PasswordThrottled: c.Throttled, PasswordMissingNew: c.MissingNew, PasswordTooShort: c.TooShortUnknown,
-		PasswordTooLong: c.TooLong, PasswordCommon: c.Common, PasswordPersonal: c.Personal, PasswordSame: c.Same,
+		PasswordTooLong: c.TooLong, PasswordCommon: c.Common,
+		PasswordRepetitive: c.Repetitive, PasswordUnusable: c.Unusable, PasswordPersonal: c.Personal, PasswordSame: c.Same,
 	}[problem]
 }
 

@@ -34,7 +34,7 @@ func TestEveryNoticeAndProblemHasWords(t *testing.T) {
 			t.Errorf("notice %s", n)
 		}
 	}
-	for _, p := range []PasswordProblem{PasswordWrongCurrent, PasswordMissingCurrent, PasswordThrottled, PasswordMissingNew, PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordPersonal, PasswordSame} {
+	for _, p := range []PasswordProblem{PasswordWrongCurrent, PasswordMissingCurrent, PasswordThrottled, PasswordMissingNew, PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordRepetitive, PasswordUnusable, PasswordPersonal, PasswordSame} {
 		if text.passwordProblem(ChangePassword{}, p) == "" {
 			t.Errorf("problem %s", p)
 		}
