@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/apptest"
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/demo/frontend"
+	"github.com/signet-id/signet/internal/demo/orders"
+	"github.com/signet-id/signet/internal/installation"
+)
+
+// world is an issuer, a single-page application and a service that it calls, each at an
+// origin of its own. The application is at localhost and the issuer at 127.0.0.1, so that they
+// are different sites to a browser, as in production.
+type world struct {
+	*apptest.App
+	frontend, orders string
+}
+
+const frontendClient = "demo-frontend"
+
+func startWorld(t *testing.T) world {
+	t.Helper()
+	page, service := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
+	w := world{
+		frontend: "http://" + strings.Replace(page.Listener.Addr().String(), "127.0.0.1", "localhost", 1),
+		orders:   "http://" + service.Listener.Addr().String(),
+	}
+	w.App = apptest.Start(t, apptest.WithInstallation(installation.Installation{Clients: []installation.Client{
+		{Client: client.Client{
+			ID: frontendClient, Name: "Orders", AuthMethod: client.AuthNone, SkipConsent: true,
+			GrantTypes:             []string{client.GrantAuthorizationCode, client.GrantRefreshToken},
+			RedirectURIs:           []string{w.frontend + "/callback"},
+			PostLogoutRedirectURIs: []string{w.frontend + "/"},
+			Origins:                []string{w.frontend},
+			Scopes:                 []string{"openid", "profile", "email", orders.Read, orders.Write, orders.Refund},
+			Audiences:              []string{apptest.Orders},
+		}},
+	}}))
+	page.Config.Handler = frontend.New(frontend.Config{
+		Issuer: w.URL, ClientID: frontendClient, Origin: w.frontend, Orders: w.orders, Audience: apptest.Orders,
+		Organizations: []frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}},
+	})
+	service.Config.Handler = orders.New(orders.Config{
+		Issuer: w.URL, Audience: apptest.Orders, Origin: w.frontend, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	for _, s := range []*httptest.Server{page, service} {
+		s.Start()
+		t.Cleanup(s.Close)
+	}
+	return w
+}
