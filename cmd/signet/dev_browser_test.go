@@ -320,4 +320,23 @@ func TestInABrowserPermissionsTenantsAndSignOut(t *testing.T) {
 	b.signIn(p, "layla@globex.example", "")
 	b.until(`document.title && !document.querySelector('#password') && document.querySelector('button')`)
 	b.picture("5-choose-organization")
+	b.evaluate(`[...document.querySelectorAll('button')].find((e) => e.textContent.includes('Globex')).click()`)
+	b.signedIn()
+	b.picture("6-right-to-left")
+	b.fits()
+	b.click(control("sign-out"))
+	b.until(`!document.querySelector('[data-testid="signed-out"]')?.hidden && location.origin === '` + p.Frontend + `' && 'out'`)
+	b.signIn(p, "wilhelmina@acme.example", "acme")
+	b.signedIn()
+	b.picture("7-long-name")
+	b.fits()
+
+	// An organization that is not hers: she is told, and stays where she was.
+	b.click(control("switch"))
+	b.signedIn()
+	b.until(`document.querySelector('[data-testid="problem"]').textContent`)
+	if got := b.text("tenant"); got != "Acme Corporation" {
+		t.Errorf("after a refused switch she works at %q", got)
+	}
+	b.picture("8-refused-switch")
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -316,7 +317,7 @@ func TestDevSaysInOneSentenceWhatIsInTheWay(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	busy := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	free := []string{"--data-dir", filepath.Join(t.TempDir(), "dev"), "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"}
+	free := []string{"--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"}
 	with := func(flags ...string) []string { return append(free[:len(free):len(free)], flags...) }
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -346,8 +347,10 @@ func TestDevSaysInOneSentenceWhatIsInTheWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			args := test.args
-			if !strings.Contains(strings.Join(args[2:], " "), "--data-dir") {
-				args = append(args, "--data-dir", filepath.Join(t.TempDir(), "dev"))
+			if !slices.Contains(args, "--data-dir") {
+				dataDir := filepath.Join(t.TempDir(), "dev")
+				forgetAtEnd(t, dataDir)
+				args = append(args, "--data-dir", dataDir)
 			}
 			if said := devFails(t, args...); !strings.Contains(said, test.want) {
 				t.Errorf("%s\nwant %q in it", said, test.want)

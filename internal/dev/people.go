@@ -38,7 +38,7 @@ func people() []person {
 		{User: installation.User{
 			Email: "grace@acme.example", EmailVerified: true, Name: "Grace Lindqvist", GivenName: "Grace", FamilyName: "Lindqvist", Locale: "sv",
 			Memberships: []installation.Membership{in("acme", "clerk")},
-		}, password: "counts-moths-by-lamplight", note: "may not refund"},
+		}, password: "counts-moths-nightly", note: "may not refund"},
 		{User: installation.User{
 			Email: "linus@globex.example", EmailVerified: true, Name: "Linus Ferreira", GivenName: "Linus", FamilyName: "Ferreira", Locale: "pt-BR",
 			Memberships: []installation.Membership{in("globex", "admin")},
@@ -56,7 +56,7 @@ func people() []person {
 		{User: installation.User{
 			Email: "otto@acme.example", EmailVerified: true, Name: "Otto Marchetti", GivenName: "Otto", FamilyName: "Marchetti", Locale: "it",
 			Memberships: []installation.Membership{in("acme", "clerk", "viewer")},
-		}, password: "kept-his-old-bicycle", imported: true, note: "bcrypt hash, upgraded at sign-in"},
+		}, password: "kept-his-old-bicycle", imported: true, note: "imported bcrypt hash"},
 	}
 }
 

@@ -38,7 +38,8 @@ function screen(name) {
 
 function initials(name) {
   const words = name.trim().split(/\s+/);
-  return words.length > 1 ? [...words[0]][0] + [...words.at(-1)][0] : [...name].slice(0, 2).join("");
+  const letters = words.length > 1 ? [[...words[0]][0], [...words.at(-1)][0]] : [...name].slice(0, 1);
+  return letters.join("\u200c"); // a non-joiner: letters of a cursive script stay apart
 }
 
 function organizationName(slug) {
@@ -123,12 +124,14 @@ function orderRow(o) {
   refund.addEventListener("click", () => act(refund, async () => {
     await call(`/orders/${encodeURIComponent(o.id)}/refund`, { method: "POST" });
     await loadOrders();
+    $("reload").focus(); // the button that had the focus is gone
     say(`Order ${o.id} has been refunded.`);
   }));
   return element("tr", { "data-testid": "order", "data-id": o.id },
     element("td", {},
       element("bdi", { class: "strong" }, o.customer),
-      element("span", { class: "sub" }, element("bdi", {}, o.item), ` · ${o.id} · ${day.format(new Date(o.created_at))}`)),
+      element("span", { class: "sub" }, element("bdi", {}, o.item),
+        " · ", element("span", { class: "whole" }, o.id), " · ", element("span", { class: "whole" }, day.format(new Date(o.created_at))))),
     element("td", { class: "amount" },
       element("span", { class: "strong" }, money(o)),
       element("span", { class: paid ? "pill" : "pill off", "data-testid": "status" }, paid ? "Paid" : "Refunded")),

@@ -1,0 +1,214 @@
+package dev
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/signet-id/signet/internal/password"
+	"github.com/signet-id/signet/internal/secret"
+)
+
+func example() Addresses {
+	return Addresses{Issuer: "http://localhost:8080", Ops: "http://localhost:9090", Frontend: "http://localhost:8081", Orders: "http://localhost:8082"}
+}
+
+func TestWhatIsSeededPassesItsOwnChecks(t *testing.T) {
+	t.Parallel()
+	if err := define(example()).In.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDemoPasswordsAreOnesThatPeopleCouldChoose(t *testing.T) {
+	t.Parallel()
+	rules, err := password.NewRules(password.RulesConfig{Service: []string{"Signet", "Orders"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, p := range people() {
+		err := rules.Check(secret.New(p.password), password.Context{Email: p.Email, Name: p.Name, Words: []string{"Acme Corporation", "Globex"}})
+		if err != nil || seen[p.password] {
+			t.Errorf("%s: %q: %v", p.Email, p.password, err)
+		}
+		seen[p.password] = true
+	}
+}
+
+func TestHashesVerifyAndAnImportedOneAsksToBeUpgraded(t *testing.T) {
+	t.Parallel()
+	hashes, err := newHashes(t.Context(), true).all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher, err := password.New(password.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := 0
+	for i, p := range people() {
+		got, err := hasher.Verify(t.Context(), hashes[i], secret.New(p.password))
+		if err != nil || !got.Match || got.Rehash != p.imported {
+			t.Errorf("%s: %+v %v", p.Email, got, err)
+		}
+		if p.imported {
+			imported++
+		}
+	}
+	if imported == 0 {
+		t.Error("nobody shows the upgrade of an imported hash")
+	}
+}
+
+func TestOtherPortsAreSeededAgainAndTheSameOnesAreNot(t *testing.T) {
+	t.Parallel()
+	a, errA := define(example()).fingerprint()
+	b, errB := define(example()).fingerprint()
+	other := example()
+	other.Frontend = "http://localhost:9999"
+	c, errC := define(other).fingerprint()
+	if errA != nil || errB != nil || errC != nil {
+		t.Fatal(errA, errB, errC)
+	}
+	if a != b || a == c {
+		t.Errorf("%s, %s; on other ports %s", a, b, c)
+	}
+}
+
+func TestTheTableLinesUpAndKeepsColourToTerminals(t *testing.T) {
+	t.Parallel()
+	r := &run{definition: define(example()), dir: &directory{path: "/data"}}
+	s := r.describe("x")
+	var plainText, coloured bytes.Buffer
+	if err := writeTable(&plainText, s, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeTable(&coloured, s, true); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(plainText.String(), "\x1b") || !strings.Contains(coloured.String(), bold) {
+		t.Errorf("%s%s", plainText.String(), coloured.String())
+	}
+	column := -1
+	for line := range strings.Lines(plainText.String()) {
+		if width(strings.TrimRight(line, "\n")) > 100 {
+			t.Errorf("%d columns: %s", width(line), line)
+		}
+		for _, p := range append(s.People, Person{Password: "Password"}) {
+			if at := strings.Index(line, p.Password); at >= 0 && strings.HasPrefix(line, "  ") {
+				if column >= 0 && at != column {
+					t.Errorf("the passwords do not line up: %s", line)
+				}
+				column = at
+			}
+		}
+	}
+	if column < 0 {
+		t.Error("no passwords in the table")
+	}
+	for _, c := range s.Clients {
+		if c.Secret != "" && strings.Contains(plainText.String(), c.Secret) {
+			t.Errorf("the secret of %s is on the terminal", c.ID)
+		}
+	}
+}
+
+func TestSecretsOfTheLastRunAreKept(t *testing.T) {
+	t.Parallel()
+	first := (&run{definition: define(example()), dir: &directory{path: "/data"}}).describe("x")
+	second := (&run{definition: define(example()), dir: &directory{path: "/data"}, former: first}).describe("x")
+	for i, c := range first.Clients {
+		if public := c.AuthMethod == "none"; (c.Secret == "") != public {
+			t.Errorf("%s: secret %q", c.ID, c.Secret)
+		}
+		if second.Clients[i].Secret != c.Secret {
+			t.Errorf("%s has another secret in the second run", c.ID)
+		}
+	}
+}
+
+func TestWarningsReachTheTerminalInOneLineAndTheRestOnlyTheFile(t *testing.T) {
+	t.Parallel()
+	var file, terminal bytes.Buffer
+	log := newLog(&file, &terminal)
+	log.Debug("too much")
+	log.Info("all is well")
+	log.With("a", "one\ntwo").WithGroup("g").Warn("look here", "b", 2, slog.Group("c", "d", 3))
+	if got, want := terminal.String(), "warning: look here (a one two, b 2, c [d=3])\n"; got != want {
+		t.Errorf("terminal: %q, want %q", got, want)
+	}
+	if got := file.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "all is well") || strings.Contains(got, "too much") {
+		t.Errorf("file: %s", got)
+	}
+}
+
+func TestDevDecidesItsOwnSettingsAndTakesTheOthersFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	dir := &directory{path: t.TempDir()}
+	if err := dir.ensureMaster(false); err != nil {
+		t.Fatal(err)
+	}
+	ports, err := Ports{}.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ports.close()
+	r := &run{dir: dir, ports: ports, database: secret.New("postgres://private/x"), Options: Options{Environ: []string{
+		"SIGNET_TOKENS_ACCESS_TTL=90s", "SIGNET_ISSUER=https://id.example.com", "DATABASE_URL=postgres://production/x",
+		"SIGNET_DATABASE_URL_FILE=/run/secrets/url", "SIGNET_KEYS_MASTER=short", "SIGNET_SERVER_TLS_CERT_FILE=/x", "SIGNET_DEV_DATA=/y", "SIGNET_CONFIG=/z",
+	}}}
+	c, err := r.configure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Tokens.AccessTTL.String() != "1m30s" || c.Issuer != ports.issuer.url() || c.Database.URL.Reveal() != "postgres://private/x" || c.TLS() {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFilesAreReplacedAsAWholeForTheirOwnerAlone(t *testing.T) {
+	t.Parallel()
+	dir := &directory{path: t.TempDir()}
+	for _, s := range []State{{PID: 1, Audience: strings.Repeat("x", 10_000)}, {Audience: "y"}} {
+		if err := dir.writeState(s); err != nil {
+			t.Fatal(err)
+		}
+		got, err := dir.readState()
+		if err != nil || got.PID != s.PID || got.Audience != s.Audience {
+			t.Errorf("%v %+v", err, got)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir.path, "*"))
+	hidden, _ := filepath.Glob(filepath.Join(dir.path, ".*"))
+	if err != nil || len(files) != 1 || len(hidden) != 0 {
+		t.Errorf("left behind: %v %v", files, hidden)
+	}
+	if info, err := os.Stat(dir.file(stateFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+}
+
+func TestAMasterKeyIsMadeOnceAndNeverReplaced(t *testing.T) {
+	t.Parallel()
+	dir := &directory{path: t.TempDir()}
+	if err := dir.ensureMaster(true); err == nil || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("a lost key was replaced: %v", err)
+	}
+	if err := dir.ensureMaster(false); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(dir.master())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.ensureMaster(false); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(dir.master()); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("another key: %v", err)
+	}
+}
