@@ -24,6 +24,7 @@ var (
 	code     = regexp.MustCompile("`[^`]*`")
 	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Z0-9]\\w*)`")
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	metric   = regexp.MustCompile("[\"`](signet_[a-z_]+[a-z])[\"`{]")
 	pathName = regexp.MustCompile("`((?:cmd|docs|internal|keys|migrations|pkg|scripts|test)/[\\w./-]+)`")
 )
 
@@ -182,6 +183,38 @@ func TestEveryFileThatADocumentNamesExists(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
 				t.Errorf("%s names %s, which does not exist", d.name, name)
 			}
+		}
+	}
+}
+
+func TestTheOperatorsGuideListsEveryMetricAndNoOther(t *testing.T) {
+	t.Parallel()
+	inCode, inGuide := map[string]bool{}, map[string]bool{}
+	walk(t, ".go", func(name, text string) {
+		if strings.HasPrefix(name, "internal/telemetry/") && !strings.HasSuffix(name, "_test.go") {
+			for _, m := range metric.FindAllStringSubmatch(text, -1) {
+				inCode[m[1]] = true
+			}
+		}
+	})
+	guide, err := os.ReadFile("operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range metric.FindAllStringSubmatch(string(guide), -1) {
+		inGuide[m[1]] = true
+	}
+	if len(inCode) == 0 {
+		t.Error("no metric found in internal/telemetry: the pattern is wrong")
+	}
+	for name := range inCode {
+		if !inGuide[name] {
+			t.Errorf("operations.md lacks %s", name)
+		}
+	}
+	for name := range inGuide {
+		if !inCode[name] {
+			t.Errorf("operations.md lists %s, which is not in internal/telemetry", name)
 		}
 	}
 }
