@@ -23,6 +23,10 @@ type ID string
 // MaxID is the longest client id accepted, in bytes.
 const MaxID = 255
 
+// MaxAccessTokenLifetime is the longest lifetime of access tokens that a client may be
+// registered with.
+const MaxAccessTokenLifetime = 24 * time.Hour
+
 // AuthMethod is how a client authenticates at the token endpoint (RFC 7591 §2).
 type AuthMethod string
 
@@ -124,6 +128,16 @@ func CheckID(i ID) error {
 	return nil
 }
 
+// validScope reports whether s is one scope token (RFC 6749 §3.3).
+func validScope(s string) bool {
+	for i := range len(s) {
+		if s[i] <= 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // Check says what is wrong with a registration; each fault names its field and is
 // errdefs.ErrInvalid.
 func (c Client) Check() error {
@@ -158,6 +172,14 @@ func (c Client) Check() error {
 	}
 	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
 		return fmt.Errorf("redirect_uris: authorization_code needs at least one: %w", errdefs.ErrInvalid)
+	}
+	if c.AccessTokenLifetime < 0 || c.AccessTokenLifetime > MaxAccessTokenLifetime {
+		return fmt.Errorf("access_token_lifetime: use 0 to %v: %w", MaxAccessTokenLifetime, errdefs.ErrInvalid)
+	}
+	for _, s := range c.Scopes {
+		if !validScope(s) {
+			return fmt.Errorf("scopes: %q is no scope (RFC 6749 §3.3): %w", s, errdefs.ErrInvalid)
+		}
 	}
 	for _, u := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
 		if err := CheckRedirectURI(u); err != nil {

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/signet-id/signet/internal/errdefs"
 )
@@ -44,6 +46,9 @@ func parseRedirectURI(uri string) (*url.URL, error) {
 	if u.User != nil {
 		return fail("must not hold user information")
 	}
+	if !possiblePort(u.Port()) {
+		return fail("names a port that no server has")
+	}
 	switch u.Scheme {
 	case "https":
 		if u.Hostname() == "" {
@@ -67,6 +72,12 @@ func parseRedirectURI(uri string) (*url.URL, error) {
 		}
 	}
 	return u, nil
+}
+
+// possiblePort reports whether port is "" or a number from 1 to 65535.
+func possiblePort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 func isLoopback(u *url.URL) bool {
@@ -124,6 +135,12 @@ func withoutPort(raw string, u *url.URL) string {
 // errdefs.ErrInvalid.
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
+	if err == nil && (strings.HasSuffix(u.Host, ":") || u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] && u.Port() != "" || !possiblePort(u.Port())) {
+		return fmt.Errorf("origin %q: leave the port out when it is the scheme's own, as browsers do: %w", origin, errdefs.ErrInvalid)
+	}
+	if strings.IndexFunc(origin, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return fmt.Errorf("origin %q: write the host as browsers do, in its xn-- form: %w", origin, errdefs.ErrInvalid)
+	}
 	if err != nil || u.Scheme+"://"+u.Host != origin || u.Hostname() == "" || u.User != nil ||
 		strings.ToLower(origin) != origin || strings.Contains(origin, "*") {
 		return fmt.Errorf("origin %q: write scheme://host[:port] in lower case, without a path: %w", origin, errdefs.ErrInvalid)
