@@ -120,11 +120,16 @@ func (b *Tab) hear(event any) {
 	}
 }
 
-// Faults returns what the browser complained about so far.
+// Context is the tab's, for opening others in the same browser.
+func (b *Tab) Context() context.Context { return b.ctx }
+
+// Faults returns what the browser has complained about since the last call.
 func (b *Tab) Faults() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]string(nil), b.faults...)
+	out := b.faults
+	b.faults = nil
+	return out
 }
 
 // picture keeps what the tab showed; `go test -artifacts` keeps it longer than the test.
@@ -147,6 +152,21 @@ func (b *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// again is Do for an action on an element that was found on a page just being replaced by the
+// next: it is looked for once more.
+func (b *Tab) again(action chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	for {
+		err := chromedp.Do(b.ctx, action)
+		if err == nil {
+			return
+		}
+		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			b.t.Fatalf("browser: %v\n%s", err, b.describe())
+		}
+	}
+}
+
 // Go opens an address.
 func (b *Tab) Go(url string) {
 	b.t.Helper()
@@ -156,25 +176,25 @@ func (b *Tab) Go(url string) {
 // Click clicks on the first visible element of a CSS selector.
 func (b *Tab) Click(selector string) {
 	b.t.Helper()
-	b.Do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	b.again(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
 // ClickText clicks on the button that shows text.
 func (b *Tab) ClickText(text string) {
 	b.t.Helper()
-	b.Do(chromedp.Click(chromedp.Search(`//button[contains(., "`+text+`")]`), chromedp.NodeVisible))
+	b.again(chromedp.Click(chromedp.Search(`//button[contains(., "`+text+`")]`), chromedp.NodeVisible))
 }
 
 // Type types text into the field of a CSS selector.
 func (b *Tab) Type(selector, text string) {
 	b.t.Helper()
-	b.Do(chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
+	b.again(chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
 }
 
 // See waits until the element of a CSS selector is visible.
 func (b *Tab) See(selector string) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	b.again(chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
 // Eval returns the text of a JavaScript expression.

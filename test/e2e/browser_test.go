@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -269,14 +268,4 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-// query returns the parameters of the address that a tab shows.
-func query(t *testing.T, tab *browsertest.Tab) url.Values {
-	t.Helper()
-	u, err := url.Parse(tab.Eval(`location.href`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Query()
 }
