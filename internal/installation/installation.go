@@ -101,6 +101,9 @@ func (i Installation) Check() error {
 		}
 		tenants[t.Slug] = true
 		for _, r := range t.Roles {
+			if r.Name == "" {
+				fault("tenant %q: a role has no name", t.Slug)
+			}
 			roles[[2]string{t.Slug, r.Name}] = true
 			for _, p := range r.Permissions {
 				if !permissions[p] {
