@@ -11,7 +11,6 @@ package dev
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -83,20 +82,21 @@ func Run(ctx context.Context, o Options) (err error) {
 	hashes := newHashes(ctx, former.Seed == "")
 	url, stop, ended, err := startDatabase(ctx, o, dir, log)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 
 	r := &run{Options: o, dir: dir, ports: ports, log: log, database: url, former: former, definition: definition, hashes: hashes}
 	if err := r.prepare(ctx); err != nil {
-		return interrupted(ctx, r.explain(err))
+		return unlessStopped(ctx, r.explain(err))
 	}
-	return interrupted(ctx, r.explain(r.serve(ctx, ended)))
+	return r.explain(r.serve(ctx, ended))
 }
 
-// interrupted turns the errors of a start that a person broke off into none.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+// unlessStopped drops the error of a start that a person broke off: whatever was under way then
+// failed because of that.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err
@@ -110,7 +110,7 @@ func startDatabase(ctx context.Context, o Options, dir *directory, log *slog.Log
 	}
 	pg, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: dir.path, Log: log, Durable: true})
 	if err != nil {
-		return secret.Text{}, nil, nil, interrupted(ctx, err)
+		return secret.Text{}, nil, nil, err
 	}
 	stop = func() error {
 		// Not derived from ctx, which has ended by then.
@@ -192,7 +192,7 @@ func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error 
 	apps.Go(func() {
 		select {
 		case <-databaseEnded:
-			cancel(fmt.Errorf("the private PostgreSQL ended by itself; its log in %s says why: start signet dev again: %w", r.dir.path, errdefs.ErrUnavailable))
+			cancel(fail(errdefs.ErrUnavailable, nil, "the private PostgreSQL ended by itself, and its log in %s says why: start signet dev again", r.dir.path))
 		case <-ctx.Done():
 		}
 	})
@@ -203,6 +203,9 @@ func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error 
 			cancel(announced)
 		}
 	}})
+	if r.state.PID == 0 {
+		err = unlessStopped(outer, err)
+	}
 	cancel(err)
 	apps.Wait()
 	if cause := context.Cause(ctx); err == nil && outer.Err() == nil && !errors.Is(cause, context.Canceled) {
