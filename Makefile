@@ -17,7 +17,7 @@ NODE_TESTS := $(wildcard test/node/package-lock.json)
 NODE_READY := $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test cover lint fmt generate check-generated check-modules clean-dev tools
+.PHONY: help run build test cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +44,16 @@ cover: ## Run all tests and write their coverage to cover.out
 	@$(MAKE) --no-print-directory test TESTFLAGS='-coverpkg=./... -coverprofile=cover.out $(TESTFLAGS)'
 	@$(GO) tool cover -func=cover.out | tail -n 1
 
-lint: check-modules .tools/golangci-lint ## Check formatting, linters and module files
+# Each part reports, whatever the others found.
+lint: ## Check formatting, linters and module files
+	@status=0; for part in check-format check-modules check-code; do \
+		$(MAKE) --no-print-directory $$part || status=1; done; exit $$status
+
+check-format:
 	@unformatted="$$(gofmt -l $(GO_DIRS))"; if [ -n "$$unformatted" ]; then \
 		echo "gofmt has not been run on these files; run: make fmt"; echo "$$unformatted"; exit 1; fi
+
+check-code: .tools/golangci-lint
 	.tools/golangci-lint run
 
 fmt: ## Format the Go code
