@@ -212,3 +212,23 @@ func TestAMasterKeyIsMadeOnceAndNeverReplaced(t *testing.T) {
 		t.Errorf("another key: %v", err)
 	}
 }
+
+func TestForgettingTakesLeftoversAlongAndNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "[odd] name")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{stateFile, lockFile, masterFile, ".dev.json-123", "mine"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, existed, err := Forget(dir); err != nil || !existed {
+		t.Fatal(existed, err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "mine" {
+		t.Errorf("%v %v", left, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/signet-id/signet/internal/embeddedpg"
@@ -167,15 +168,18 @@ func Forget(path string) (dir string, existed bool, err error) {
 		return abs, true, err
 	}
 	// The lock goes last: until then nobody else can begin here.
-	temporary, _ := filepath.Glob(filepath.Join(abs, ".*-*")) // the pattern is sound
-	for _, name := range []string{stateFile, masterFile, logFile, logFile + ".old", "pg.lock", lockFile} {
-		if name == lockFile {
-			for _, t := range temporary {
-				if b := filepath.Base(t); hasStem(b, stateFile) || hasStem(b, masterFile) {
-					_ = os.Remove(t) // a leftover of a killed run, of no use and no harm
-				}
-			}
+	names := []string{stateFile, masterFile, logFile, logFile + ".old", "pg.lock", lockFile}
+	entries, err := os.ReadDir(abs)
+	if err != nil {
+		return abs, true, unusable(abs, err)
+	}
+	for _, e := range entries {
+		// Of a run that was killed while it wrote.
+		if n := e.Name(); strings.HasPrefix(n, "."+stateFile+"-") || strings.HasPrefix(n, "."+masterFile+"-") {
+			names = append([]string{n}, names...)
 		}
+	}
+	for _, name := range names {
 		if err := os.Remove(filepath.Join(abs, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return abs, true, unusable(abs, err)
 		}
@@ -185,12 +189,6 @@ func Forget(path string) (dir string, existed bool, err error) {
 		_ = os.Remove(filepath.Dir(abs))
 	}
 	return abs, true, nil
-}
-
-// hasStem reports whether base is a temporary file of write for name.
-func hasStem(base, name string) bool {
-	prefix := "." + name + "-"
-	return len(base) > len(prefix) && base[:len(prefix)] == prefix
 }
 
 func unusable(dir string, err error) error {
