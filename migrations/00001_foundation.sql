@@ -299,3 +299,8 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE ON audit_event
     FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
+-- Triggers for TRUNCATE are not inherited; a month's own partition is dropped when it is old.
+CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+CREATE TRIGGER audit_event_default_no_truncate BEFORE TRUNCATE ON audit_event_default
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();

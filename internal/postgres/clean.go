@@ -17,6 +17,8 @@ const (
 // Cleaned counts the expired rows that a call of Clean deleted.
 type Cleaned struct {
 	Codes, Families, Cutoffs, Sessions, Throttles int64
+	// Unpartitioned names the months whose audit events stay in the default partition.
+	Unpartitioned []string
 }
 
 // Total returns the sum.
@@ -60,5 +62,6 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 			}
 		}
 	}
-	return c, db.Audit().PreparePartitions(ctx, now)
+	c.Unpartitioned, err = preparePartitions(ctx, conn, now)
+	return c, err
 }

@@ -114,9 +114,10 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// unavailableClass holds the SQLSTATE classes that say "not now": connection exceptions, out
-// of resources, operator intervention, system error.
-var unavailableClass = map[string]bool{"08": true, "53": true, "57": true, "58": true}
+// unavailableClass holds the SQLSTATE classes that say "not now": connection exceptions, a
+// transaction rolled back for another's sake, out of resources, operator intervention, system
+// error.
+var unavailableClass = map[string]bool{"08": true, "40": true, "53": true, "57": true, "58": true}
 
 func interval(d time.Duration) pgtype.Interval {
 	return pgtype.Interval{Microseconds: d.Microseconds(), Valid: true}

@@ -13,14 +13,14 @@ import (
 )
 
 // Sessions stores browser sessions under the digest of the token that the browser holds.
-type Sessions struct{ q *sqlcgen.Queries }
+type Sessions struct{ db *DB }
 
 // Sessions returns the store of browser sessions.
-func (db *DB) Sessions() Sessions { return Sessions{db.q} }
+func (db *DB) Sessions() Sessions { return Sessions{db} }
 
 // Begin stores a new session.
 func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Session) error {
-	return wrap("begin session", s.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
+	return wrap("begin session", s.db.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
 		ID:              b.ID.UUID(),
 		TokenHash:       token[:],
 		UserID:          b.User.UUID(),
@@ -38,7 +38,7 @@ func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Sessio
 // Find returns the live session of the token, of an enabled user; errdefs.ErrNotFound if
 // there is none.
 func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session, error) {
-	r, err := s.q.FindSession(ctx, token[:])
+	r, err := s.db.q.FindSession(ctx, token[:])
 	if err != nil {
 		return session.Session{}, wrap("find session", err)
 	}
@@ -58,14 +58,14 @@ func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session,
 
 // Touch moves the idle expiry.
 func (s Sessions) Touch(ctx context.Context, b session.Session) error {
-	return wrap("touch session", s.q.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: b.ID.UUID(), ExpiresAt: b.ExpiresAt}))
+	return wrap("touch session", s.db.q.TouchSession(ctx, sqlcgen.TouchSessionParams{ID: b.ID.UUID(), ExpiresAt: b.ExpiresAt}))
 }
 
 // Rotate gives a session that the person proved anew another token, so that one fixed or
 // stolen before is worth nothing. errdefs.ErrNotFound says that the old token is no longer
 // the session's.
 func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.Session) error {
-	n, err := s.q.RotateSession(ctx, sqlcgen.RotateSessionParams{
+	n, err := s.db.q.RotateSession(ctx, sqlcgen.RotateSessionParams{
 		ID:              b.ID.UUID(),
 		UserID:          b.User.UUID(),
 		OldTokenHash:    old[:],
@@ -87,13 +87,18 @@ func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.
 // End ends a session together with the refresh families and access tokens that live only as
 // long as it does; keep is the longest that one of those access tokens can still live.
 func (s Sessions) End(ctx context.Context, b id.Session, keep time.Duration) error {
-	_, err := s.q.EndSession(ctx, sqlcgen.EndSessionParams{ID: b.UUID(), Subject: b.String(), Keep: interval(keep)})
-	return wrap("end session", err)
+	return s.db.inTx(ctx, "end session", func(q *sqlcgen.Queries) error {
+		n, err := q.EndSession(ctx, b.UUID())
+		if err != nil || n == 0 {
+			return err
+		}
+		return q.EndSessionGrants(ctx, sqlcgen.EndSessionGrantsParams{ID: b.UUID(), Subject: b.String(), Keep: interval(keep)})
+	})
 }
 
 // EndOthers ends every other session of the person, as after a change of password.
 func (s Sessions) EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error {
-	rows, err := s.q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+	rows, err := s.db.q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
 	if err != nil {
 		return wrap("list sessions", err)
 	}

@@ -6,12 +6,13 @@ VALUES (@hash, @grant_id, @tenant_id, @user_id, @client_id, @session_id, @offlin
 
 -- name: RedeemCode :one
 -- One statement: of any number of racers exactly one gets a row. Whatever the code is bound to
--- is in the predicate, so a request that does not match spends nothing.
+-- is in the predicate, so a request that does not match spends nothing. The session is locked,
+-- so that one that ends meanwhile waits and then ends this family too.
 WITH code AS (
     UPDATE authorization_code c SET consumed_at = now()
      WHERE c.hash = @hash AND c.client_id = @client_id AND c.redirect_uri = @redirect_uri
        AND c.code_challenge = @code_challenge AND c.consumed_at IS NULL AND c.expires_at > now()
-       AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL))
+       AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL FOR SHARE))
     RETURNING c.*
 ), family AS (
     INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,

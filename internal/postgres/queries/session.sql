@@ -17,21 +17,18 @@ UPDATE browser_session
        absolute_expiry = @absolute_expiry, acr = @acr, amr = @amr, user_agent = @user_agent, address = @address
  WHERE id = @id AND user_id = @user_id AND token_hash = @old_token_hash AND ended_at IS NULL;
 
--- name: EndSession :one
--- The session, the families that live only as long as it does, and their access tokens end in
--- one statement.
-WITH ended AS (
-    UPDATE browser_session SET ended_at = now() WHERE browser_session.id = @id AND ended_at IS NULL RETURNING browser_session.id
-), families AS (
-    UPDATE refresh_family SET revoked_at = now()
-     WHERE refresh_family.session_id = @id AND NOT offline AND revoked_at IS NULL
-    RETURNING refresh_family.id
-), cutoff AS (
-    INSERT INTO revocation (kind, subject, expires_at)
-    SELECT 'session', @subject, now() + @keep::interval FROM ended
-    ON CONFLICT (kind, subject) DO NOTHING
+-- name: EndSession :execrows
+-- Waits for redemptions that have seen the session alive.
+UPDATE browser_session SET ended_at = now() WHERE id = @id AND ended_at IS NULL;
+
+-- name: EndSessionGrants :exec
+-- The families that live only as long as the session, and their access tokens. A statement of
+-- its own after EndSession, so that it sees the families of the redemptions waited for.
+WITH families AS (
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = @id AND NOT offline AND revoked_at IS NULL
 )
-SELECT (SELECT count(*) FROM ended)::bigint AS sessions, (SELECT count(*) FROM families)::bigint AS families;
+INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', @subject, now() + @keep::interval)
+ON CONFLICT (kind, subject) DO NOTHING;
 
 -- name: ListOtherSessions :many
 SELECT id FROM browser_session WHERE user_id = @user_id AND id <> @except_id AND ended_at IS NULL;

@@ -213,7 +213,7 @@ WITH code AS (
     UPDATE authorization_code c SET consumed_at = now()
      WHERE c.hash = $1 AND c.client_id = $2 AND c.redirect_uri = $3
        AND c.code_challenge = $4 AND c.consumed_at IS NULL AND c.expires_at > now()
-       AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL))
+       AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL FOR SHARE))
     RETURNING c.hash, c.grant_id, c.tenant_id, c.user_id, c.client_id, c.session_id, c.offline, c.redirect_uri, c.code_challenge, c.nonce, c.scopes, c.audiences, c.acr, c.amr, c.authenticated_at, c.expires_at, c.consumed_at
 ), family AS (
     INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
@@ -265,7 +265,8 @@ type RedeemCodeRow struct {
 }
 
 // One statement: of any number of racers exactly one gets a row. Whatever the code is bound to
-// is in the predicate, so a request that does not match spends nothing.
+// is in the predicate, so a request that does not match spends nothing. The session is locked,
+// so that one that ends meanwhile waits and then ends this family too.
 func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemCodeRow, error) {
 	row := q.db.QueryRow(ctx, redeemCode,
 		arg.Hash,

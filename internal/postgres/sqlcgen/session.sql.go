@@ -26,39 +26,38 @@ func (q *Queries) DeleteExpiredSessions(ctx context.Context, batch int32) (int64
 	return result.RowsAffected(), nil
 }
 
-const endSession = `-- name: EndSession :one
-WITH ended AS (
-    UPDATE browser_session SET ended_at = now() WHERE browser_session.id = $1 AND ended_at IS NULL RETURNING browser_session.id
-), families AS (
-    UPDATE refresh_family SET revoked_at = now()
-     WHERE refresh_family.session_id = $1 AND NOT offline AND revoked_at IS NULL
-    RETURNING refresh_family.id
-), cutoff AS (
-    INSERT INTO revocation (kind, subject, expires_at)
-    SELECT 'session', $2, now() + $3::interval FROM ended
-    ON CONFLICT (kind, subject) DO NOTHING
-)
-SELECT (SELECT count(*) FROM ended)::bigint AS sessions, (SELECT count(*) FROM families)::bigint AS families
+const endSession = `-- name: EndSession :execrows
+UPDATE browser_session SET ended_at = now() WHERE id = $1 AND ended_at IS NULL
 `
 
-type EndSessionParams struct {
-	ID      [16]byte
+// Waits for redemptions that have seen the session alive.
+func (q *Queries) EndSession(ctx context.Context, id [16]byte) (int64, error) {
+	result, err := q.db.Exec(ctx, endSession, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const endSessionGrants = `-- name: EndSessionGrants :exec
+WITH families AS (
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = $3 AND NOT offline AND revoked_at IS NULL
+)
+INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', $1, now() + $2::interval)
+ON CONFLICT (kind, subject) DO NOTHING
+`
+
+type EndSessionGrantsParams struct {
 	Subject string
 	Keep    pgtype.Interval
+	ID      [16]byte
 }
 
-type EndSessionRow struct {
-	Sessions int64
-	Families int64
-}
-
-// The session, the families that live only as long as it does, and their access tokens end in
-// one statement.
-func (q *Queries) EndSession(ctx context.Context, arg EndSessionParams) (EndSessionRow, error) {
-	row := q.db.QueryRow(ctx, endSession, arg.ID, arg.Subject, arg.Keep)
-	var i EndSessionRow
-	err := row.Scan(&i.Sessions, &i.Families)
-	return i, err
+// The families that live only as long as the session, and their access tokens. A statement of
+// its own after EndSession, so that it sees the families of the redemptions waited for.
+func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsParams) error {
+	_, err := q.db.Exec(ctx, endSessionGrants, arg.Subject, arg.Keep, arg.ID)
+	return err
 }
 
 const findSession = `-- name: FindSession :one
