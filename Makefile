@@ -12,7 +12,7 @@ ARGS ?=
 # What `make test` tests: make test PKG=./keys/...
 PKG ?= ./...
 
-GO_DIRS := $(wildcard cmd internal keys migrations pkg test)
+GO_DIRS := $(wildcard cmd docs internal keys migrations pkg test)
 NODE_TESTS := $(wildcard test/node/package-lock.json)
 NODE_READY := $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 

@@ -33,7 +33,7 @@ func awaitDatabase(ctx context.Context, o Options, db *postgres.DB, metrics serv
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	sc.Checks = databaseChecks(db)
-	sc.Metrics, sc.Log, sc.Now = metrics, o.Log, o.Now
+	sc.Metrics, sc.Log, sc.Now = metrics, o.Log.With("phase", "waiting for the database"), o.Now
 	s, err := server.New(sc)
 	if err != nil {
 		return err

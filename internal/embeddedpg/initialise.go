@@ -150,7 +150,7 @@ func (s *Server) run(ctx context.Context, program string, args ...string) ([]byt
 // the user's shell are meant for another server.
 func (s *Server) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...) //nolint:noctx // ended by signal, in PostgreSQL's own way
-	cmd.Dir = "/" // the account may not be able to enter the working directory
+	cmd.Dir = "/"                         // the account may not be able to enter the working directory
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=" + os.Getenv("PATH")}
 	for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
 		if v, ok := os.LookupEnv(name); ok {

@@ -34,6 +34,9 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if err != nil {
 		return err
 	}
+	if _, err := resources(form, c.Audiences); err != nil {
+		return err // before the code is spent: a mistake must not cost it
+	}
 	redeemed, err := g.Codes.Redeem(ctx, grant.Redemption{
 		Code:          code.Hash(),
 		Client:        c.ID,

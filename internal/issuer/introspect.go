@@ -97,7 +97,7 @@ func (i *Issuer) fillPermissions(r *http.Request, c *accessClaims) error {
 }
 
 // introspectRefresh answers for a genuine refresh token: only its own client may know, and only
-// the current one, or its predecessor while that is still answered, is active.
+// the current generation is active, although its predecessor may still be answered for a while.
 func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller client.Client) (any, error) {
 	f, err := i.Families.FindFamily(r.Context(), t.Family)
 	if errors.Is(err, errdefs.ErrNotFound) {

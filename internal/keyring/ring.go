@@ -124,7 +124,7 @@ func (r *Ring) Sign(ctx context.Context, alg keys.Algorithm, typ string, payload
 			return "", err
 		}
 		if h, ok = r.current().signers[alg]; !ok {
-			return "", fmt.Errorf("no %s key may sign at present; see signet keys status: %w", alg, errdefs.ErrUnavailable)
+			return "", fmt.Errorf("no %s key may sign at present (their states are in signet_signing_key_info): %w", alg, errdefs.ErrUnavailable)
 		}
 	}
 	raise(&h.mark.seen, ceilSeconds(expires)) // before the token exists: too late is harmless
