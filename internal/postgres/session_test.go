@@ -1,0 +1,116 @@
+package postgres_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/session"
+)
+
+func TestASessionIsFoundByItsTokenWhileItAndItsPersonLive(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	token := secret.New("browser").Hash()
+	find := func() (session.Session, error) { return w.Sessions().Find(t.Context(), token) }
+	got, err := find()
+	must(t, err)
+	for _, at := range []*time.Time{&got.CreatedAt, &got.AuthenticatedAt, &got.ExpiresAt, &got.AbsoluteExpiry} {
+		*at = at.UTC()
+	}
+	if !reflect.DeepEqual(got, w.session) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, w.session)
+	}
+	_, err = w.Sessions().Find(t.Context(), secret.New("other").Hash())
+	notFound(t, "another token", err)
+
+	w.exec(t, "UPDATE user_account SET disabled_at = now()")
+	_, err = find()
+	notFound(t, "a disabled person", err)
+	w.exec(t, "UPDATE user_account SET disabled_at = NULL")
+	w.exec(t, "UPDATE browser_session SET expires_at = now()")
+	_, err = find()
+	notFound(t, "an expired session", err)
+}
+
+func TestUseMovesASessionsExpiryUpToItsEnd(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	s := w.session
+	s.ExpiresAt = s.AbsoluteExpiry.Add(time.Hour)
+	must(t, w.Sessions().Touch(t.Context(), s))
+	got, err := w.Sessions().Find(t.Context(), secret.New("browser").Hash())
+	if err != nil || !got.ExpiresAt.Equal(s.AbsoluteExpiry) {
+		t.Errorf("%v, %v", got.ExpiresAt, err)
+	}
+}
+
+func TestARotatedSessionAnswersToItsNewTokenAlone(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	old, fresh := secret.New("browser").Hash(), secret.New("fresh").Hash()
+	again := w.session.Reauthenticated(w.session.AuthenticatedAt.Add(time.Minute), session.Lifetimes{Idle: time.Hour, Absolute: 8 * time.Hour})
+
+	foreign := again
+	foreign.User = w.linus
+	notFound(t, "for another person", w.Sessions().Rotate(t.Context(), old, fresh, foreign))
+	unknown := again
+	unknown.ID = id.NewSession(time.Now())
+	notFound(t, "of another session", w.Sessions().Rotate(t.Context(), old, fresh, unknown))
+
+	must(t, w.Sessions().Rotate(t.Context(), old, fresh, again))
+	_, err := w.Sessions().Find(t.Context(), old)
+	notFound(t, "the old token", err)
+	if got, err := w.Sessions().Find(t.Context(), fresh); err != nil || got.ID != w.session.ID || !got.AuthenticatedAt.Equal(again.AuthenticatedAt) {
+		t.Errorf("the new token: %+v, %v", got, err)
+	}
+	notFound(t, "with the old token again", w.Sessions().Rotate(t.Context(), old, secret.New("third").Hash(), again))
+	must(t, w.Sessions().End(t.Context(), w.session.ID, time.Hour))
+	notFound(t, "after its end", w.Sessions().Rotate(t.Context(), fresh, secret.New("third").Hash(), again))
+}
+
+func TestTheEndOfASessionTakesWhatLivesWithIt(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	elsewhere := w.begin(t, w.ada, secret.New("elsewhere"))
+	bound := w.family(t, nil)
+	offline := w.family(t, func(a *grant.Authorization) { a.Offline = true })
+	other := w.family(t, func(a *grant.Authorization) { a.Session = elsewhere.ID })
+	for range 2 { // the second time changes nothing
+		must(t, w.Sessions().End(t.Context(), w.session.ID, time.Hour))
+	}
+	_, err := w.Sessions().Find(t.Context(), secret.New("browser").Hash())
+	notFound(t, "the session", err)
+	_, err = w.Grants().Rotate(t.Context(), rotation(bound, 0, time.Minute))
+	notFound(t, "a family of it", err)
+	for name, g := range map[string]id.Grant{"offline access": offline, "another session's family": other} {
+		if _, err := w.Grants().Rotate(t.Context(), rotation(g, 0, time.Minute)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for sid, want := range map[string]bool{w.session.ID.String(): true, elsewhere.ID.String(): false} {
+		if void, err := w.Grants().Void(t.Context(), "", sid, ""); err != nil || void != want {
+			t.Errorf("access tokens of %s: %v, %v", sid, void, err)
+		}
+	}
+	must(t, w.Sessions().End(t.Context(), id.NewSession(time.Now()), time.Hour)) // unknown: nothing to do
+	if n := w.count(t, "SELECT count(*) FROM revocation"); n != 1 {
+		t.Errorf("%d cutoffs", n)
+	}
+}
+
+func TestEndingOtherSessionsLeavesThisOneAndOtherPeople(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	w.begin(t, w.ada, secret.New("phone"))
+	w.begin(t, w.linus, secret.New("linus"))
+	must(t, w.Sessions().EndOthers(t.Context(), w.ada, w.session.ID, time.Hour))
+	for token, want := range map[string]bool{"browser": true, "phone": false, "linus": true} {
+		if _, err := w.Sessions().Find(t.Context(), secret.New(token).Hash()); (err == nil) != want {
+			t.Errorf("%s: %v", token, err)
+		}
+	}
+}
