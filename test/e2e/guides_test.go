@@ -400,7 +400,9 @@ func TestGuideForSinglePageApplications(t *testing.T) {
 			}
 		}
 	}
-	if n := metric(t, w.App, `signet_refresh_total{result="rotated"}`); n < 6 {
+	// One tab's storage may lag behind the other's: then the server answers as to a retry.
+	n := metric(t, w.App, `signet_refresh_total{result="rotated"}`) + metric(t, w.App, `signet_refresh_total{result="retried"}`)
+	if n < 6 {
 		t.Errorf("%v refreshes for six calls", n)
 	}
 	one.Eval(`auth.signOut()`)
