@@ -1,0 +1,64 @@
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/keyring"
+)
+
+func TestOfTwoReplicasThatCreateTheFirstKeysOneStoresThem(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	sealed := envelope.Sealed{MasterID: "m", WrappedKey: []byte("w"), Ciphertext: []byte("c")}
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			key := func(alg string, n int) keyring.SealedKey {
+				return keyring.SealedKey{
+					KID: fmt.Sprintf("%s-%d-%d", alg, i, n), Algorithm: alg, PublicJWK: []byte(`{"kty":"EC"}`), Sealed: sealed, CreatedAt: now, PublishedAt: now,
+				}
+			}
+			err := w.Keys().CreateInitial(t.Context(), []keyring.SealedKey{key("ES256", 1), key("ES256", 2), key("RS256", 1), key("RS256", 2)},
+				[]keyring.SealedSecret{{Purpose: "root", Version: 1, Sealed: sealed, CreatedAt: now}})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := w.Keys().LoadKeys(t.Context())
+	must(t, err)
+	if len(got) != 4 {
+		t.Fatalf("%d keys", len(got))
+	}
+	winner := got[0].KID[6]
+	for _, k := range got {
+		if k.KID[6] != winner || !k.PublishedAt.Equal(now) || !k.ActivatedAt.IsZero() || string(k.Sealed.Ciphertext) != "c" {
+			t.Errorf("%+v", k)
+		}
+	}
+	if s, err := w.Keys().LoadSecrets(t.Context()); err != nil || len(s) != 1 || s[0].Version != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+
+	// The latest expiry only grows.
+	for _, at := range []time.Time{now, now.Add(time.Hour), now.Add(time.Minute)} {
+		must(t, w.Keys().RecordMaxExpiry(t.Context(), got[0].KID, at))
+	}
+	if got, err = w.Keys().LoadKeys(t.Context()); err != nil || !got[0].MaxExpiry.Equal(now.Add(time.Hour)) || !got[1].MaxExpiry.IsZero() {
+		t.Errorf("%v, %v", got[0].MaxExpiry, err)
+	}
+	w.exec(t, "UPDATE signing_key SET removed_at = now() - interval '31 days' WHERE kid = $1", got[0].KID)
+	if got, err = w.Keys().LoadKeys(t.Context()); err != nil || len(got) != 3 {
+		t.Errorf("a key removed long ago is loaded: %d, %v", len(got), err)
+	}
+	w.exec(t, "UPDATE system_secret SET sealed = 'nonsense'")
+	if _, err := w.Keys().LoadSecrets(t.Context()); err == nil {
+		t.Error("nonsense was loaded as a secret")
+	}
+}
