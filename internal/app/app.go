@@ -271,6 +271,9 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
 				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles)
 		}
+		if len(done.Unpartitioned) > 0 {
+			o.Log.DebugContext(ctx, "audit events of these months stay in the default partition", "months", done.Unpartitioned)
+		}
 		select {
 		case <-ctx.Done():
 			return
