@@ -25,6 +25,10 @@ const (
 	typeIDToken     = "JWT"
 )
 
+// tokenOverhead is what the header with its RFC 7638 kid, the signature of ES256 and the two
+// dots add to the payload of an access token, in bytes of base64; rounded up.
+const tokenOverhead = 200
+
 // audience is the aud claim: a string when it is one, else an array (RFC 7519 §4.1.3).
 type audience []string
 
@@ -171,8 +175,7 @@ func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (t
 	if err != nil {
 		return "", "", 0, fmt.Errorf("encode access token: %w", err)
 	}
-	// The header and signature of ES256 take about 180 bytes, base64 a third of the payload.
-	if len(payload)*4/3+180 > i.TokenBudget && len(c.Permissions) > 0 {
+	if b64.EncodedLen(len(payload))+tokenOverhead > i.TokenBudget && len(c.Permissions) > 0 {
 		c.Permissions, c.PermissionsOmitted = nil, true
 		i.Observer.PermissionsOmitted()
 		i.Log.WarnContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
