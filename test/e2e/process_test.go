@@ -169,18 +169,23 @@ type family struct{ token string }
 // errLost is a request that got no whole answer.
 var errLost = errors.New("no answer")
 
+// errUnavailable is a refusal that says to try again: the token may or may not have been spent.
+var errUnavailable = errors.New("temporarily unavailable")
+
 // refresh spends the token at the address of a replica and keeps the successor. The error is
-// errLost, or says what the answer was.
-func (f *family) refresh(ctx context.Context, base string) (status int, err error) {
-	form := apptest.RefreshForm("spa", f.token)
-	status, body, err := post(ctx, base+"/token", form)
+// errLost, errUnavailable, or says what the answer was.
+func (f *family) refresh(ctx context.Context, base string) error {
+	status, body, err := post(ctx, base+"/token", apptest.RefreshForm("spa", f.token))
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errLost, err)
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	if status == http.StatusServiceUnavailable && body["error"] == "temporarily_unavailable" {
+		return errUnavailable
 	}
 	next, _ := body["refresh_token"].(string)
 	if status != http.StatusOK || next == "" {
-		return status, fmt.Errorf("status %d: %v", status, body)
+		return fmt.Errorf("status %d: %v", status, body)
 	}
 	f.token = next
-	return status, nil
+	return nil
 }

@@ -31,6 +31,7 @@ type app struct {
 	ids        *oidc.IDTokenVerifier
 	endSession string
 	base, api  string
+	out        *http.Client // for every call of the issuer and the API
 
 	mu       sync.Mutex
 	sessions map[string]*session // in production: a table with an expiry
@@ -38,7 +39,8 @@ type app struct {
 
 func main() {
 	base := os.Getenv("BASE_URL")
-	provider, err := oidc.NewProvider(context.Background(), os.Getenv("SIGNET_ISSUER"))
+	out := &http.Client{Timeout: 10 * time.Second}
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.Background(), out), os.Getenv("SIGNET_ISSUER"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func main() {
 			Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess, "orders:read"},
 		},
 		ids:        provider.Verifier(&oidc.Config{ClientID: os.Getenv("CLIENT_ID")}),
-		endSession: more.EndSession, base: base, api: os.Getenv("API_URL"), sessions: map[string]*session{},
+		endSession: more.EndSession, base: base, api: os.Getenv("API_URL"), out: out, sessions: map[string]*session{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.home)
@@ -87,14 +89,15 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Signing in failed: "+code, http.StatusForbidden)
 		return
 	}
-	token, err := a.oauth.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(s.verifier))
+	ctx := oidc.ClientContext(r.Context(), a.out)
+	token, err := a.oauth.Exchange(ctx, r.FormValue("code"), oauth2.VerifierOption(s.verifier))
 	if err != nil {
 		log.Print(err)
 		http.Error(w, "Signing in failed. Try again.", http.StatusBadGateway)
 		return
 	}
 	raw, _ := token.Extra("id_token").(string)
-	id, err := a.ids.Verify(r.Context(), raw)
+	id, err := a.ids.Verify(ctx, raw)
 	if err != nil || id.Nonce != s.nonce {
 		http.Error(w, "Signing in failed. Try again.", http.StatusBadGateway)
 		return
@@ -106,7 +109,8 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	a.begin(w, &session{
 		name: person.Name, tenant: person.Tenant, idToken: raw,
-		tokens: a.oauth.TokenSource(context.Background(), token), // outlives the request, so not its context
+		// It outlives the request, so it does not get the request's context.
+		tokens: a.oauth.TokenSource(oidc.ClientContext(context.Background(), a.out), token),
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -129,7 +133,7 @@ func (a *app) orders(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token.SetAuthHeader(req)
-	res, err := http.DefaultClient.Do(req)
+	res, err := a.out.Do(req)
 	if err != nil {
 		http.Error(w, "The orders are not available.", http.StatusBadGateway)
 		return
