@@ -133,7 +133,7 @@ const DefaultTokenBudget = 4096
 
 // maxAccessToken is the longest access-token lifetime that a client may be registered with;
 // cutoffs of whole grants are kept that long.
-const maxAccessToken = 24 * time.Hour
+const maxAccessToken = client.MaxAccessTokenLifetime
 
 // Issuer serves the protocol endpoints.
 type Issuer struct {
