@@ -102,6 +102,43 @@ func TestLogoutMatrix(t *testing.T) {
 	})
 }
 
+// A session that merely runs out leaves its refresh tokens alive. Signing out must reach them
+// all the same, or a stolen one would outlive the sign-out by months.
+func TestSigningOutReachesWhatASessionLeftBehindThatRanOut(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	signOut := func(b *apptest.Browser, hint string) {
+		t.Helper()
+		p := b.Get(a.URL + "/logout?" + url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://app.example/bye"}}.Encode())
+		if p.Away == nil || p.Away.String() != "https://app.example/bye" {
+			t.Fatalf("sign-out: %d, sent to %v", p.Status, p.Away)
+		}
+	}
+	for name, lapse := range map[string]string{
+		"idle for too long": "UPDATE browser_session SET expires_at = now() - interval '1 minute'",
+		"deleted meanwhile": "DELETE FROM browser_session",
+	} {
+		b := a.Browser(t)
+		online := a.PostForm(t, "/token", apptest.RedeemForm("spa", b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, apptest.Password).Code(t)))
+		offline := a.PostForm(t, "/token", apptest.RedeemForm("spa", b.Get(a.AuthorizeURL("spa", "scope=openid offline_access")).Code(t)))
+		signOut(a.Browser(t), online.Text("id_token"))
+		if online = refresh(t, a, online.Text("refresh_token")); online.Status != http.StatusOK {
+			t.Errorf("%s: a browser without its cookie ended a session that lives: %d %s", name, online.Status, online.Raw)
+		}
+		exec(t, a, lapse)
+		signOut(b, online.Text("id_token"))
+		if out := refresh(t, a, online.Text("refresh_token")); out.Error() != "invalid_grant" {
+			t.Errorf("%s: the refresh token lives on: %d %s", name, out.Status, out.Raw)
+		}
+		if out := a.Get(t, "/userinfo", apptest.Bearer(online.Text("access_token"))); out.Status != http.StatusUnauthorized {
+			t.Errorf("%s: the access token lives on: %d", name, out.Status)
+		}
+		if out := refresh(t, a, offline.Text("refresh_token")); out.Status != http.StatusOK {
+			t.Errorf("%s: offline access ended too: %d %s", name, out.Status, out.Raw)
+		}
+	}
+}
+
 func TestAnExpiredHintIsAccepted(t *testing.T) {
 	t.Parallel()
 	clock := &movableClock{}

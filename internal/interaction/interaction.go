@@ -63,6 +63,8 @@ type Sessions interface {
 // Endings ends sessions with all that hangs on them.
 type Endings interface {
 	End(ctx context.Context, s id.Session, keep time.Duration) error
+	// EndLapsed ends what hangs on a session that is itself over already.
+	EndLapsed(ctx context.Context, s id.Session, keep time.Duration) (ended bool, err error)
 	EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error
 }
 

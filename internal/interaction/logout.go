@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -61,11 +62,7 @@ func (i *Interaction) logout(w http.ResponseWriter, r *http.Request, l authoriza
 	if err != nil {
 		return err
 	}
-	if !v.signedIn() {
-		i.cookies.clear(w, i.cookies.session)
-		return i.leave(w, l)
-	}
-	if names(l, *v.session) {
+	if !v.signedIn() || names(l, *v.session) {
 		return i.signOut(w, r, v, l)
 	}
 	u, err := i.People.FindUser(r.Context(), v.session.User)
@@ -132,11 +129,22 @@ func (i *Interaction) confirmLogout(w http.ResponseWriter, r *http.Request) erro
 	return i.signOut(w, r, v, l)
 }
 
-// signOut ends the session of v, if there is one, and sends the browser on.
+// signOut ends the session of v, if there is one, and sends the browser on. What a client holds
+// outlives a session that merely ran out: when the hint names such a session, it ends now. A
+// hint is proof enough for that, for it is signed and was given to a client of the session.
 func (i *Interaction) signOut(w http.ResponseWriter, r *http.Request, v visit, l authorization.Logout) error {
 	if v.signedIn() {
 		if err := i.endSession(r.Context(), *v.session, string(l.Client)); err != nil {
 			return err
+		}
+	}
+	if !l.Session.IsZero() && (!v.signedIn() || v.session.ID != l.Session) {
+		ended, err := i.Endings.EndLapsed(r.Context(), l.Session, maxAccessToken)
+		if err != nil {
+			return err
+		}
+		if ended {
+			i.writeOrLog(r.Context(), audit.Event{At: i.Now(), Action: audit.SignedOut, User: l.User, Session: l.Session, Client: string(l.Client)})
 		}
 	}
 	i.cookies.clear(w, i.cookies.session)

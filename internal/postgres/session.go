@@ -92,20 +92,55 @@ func (s Sessions) End(ctx context.Context, b id.Session, keep time.Duration) err
 		if err != nil || n == 0 {
 			return err
 		}
-		return q.EndSessionGrants(ctx, sqlcgen.EndSessionGrantsParams{ID: b.UUID(), Subject: b.String(), Keep: interval(keep)})
+		_, err = endGrants(ctx, q, b, keep)
+		return err
 	})
 }
 
-// EndOthers ends every other session of the person, as after a change of password.
+// EndLapsed ends what hangs on a session that ran out or is no longer stored, and reports
+// whether there was anything. It does nothing to a session that lives, or that was ended before.
+func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duration) (ended bool, err error) {
+	err = s.db.inTx(ctx, "end lapsed session", func(q *sqlcgen.Queries) error {
+		lives, err := q.SessionLives(ctx, b.UUID())
+		if err != nil || lives {
+			return err
+		}
+		ended, err = end(ctx, q, b, keep)
+		return err
+	})
+	return ended, err
+}
+
+// EndOthers ends every other session of the person, as after a change of password: those that
+// live, and what still hangs on those that ran out.
 func (s Sessions) EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error {
 	rows, err := s.db.q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
 	if err != nil {
 		return wrap("list sessions", err)
 	}
 	for _, r := range rows {
-		if err := s.End(ctx, id.SessionFromUUID(r), keep); err != nil {
+		err := s.db.inTx(ctx, "end session", func(q *sqlcgen.Queries) error {
+			_, err := end(ctx, q, id.SessionFromUUID(r), keep)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// end ends a session whether or not it is still stored, with what hangs on it, and reports
+// whether there was anything to end.
+func end(ctx context.Context, q *sqlcgen.Queries, b id.Session, keep time.Duration) (bool, error) {
+	sessions, err := q.EndSession(ctx, b.UUID())
+	if err != nil {
+		return false, err
+	}
+	families, err := endGrants(ctx, q, b, keep)
+	return sessions+families > 0, err
+}
+
+func endGrants(ctx context.Context, q *sqlcgen.Queries, b id.Session, keep time.Duration) (families int64, err error) {
+	return q.EndSessionGrants(ctx, sqlcgen.EndSessionGrantsParams{ID: b.UUID(), Subject: b.String(), Keep: interval(keep)})
 }

@@ -114,3 +114,35 @@ func TestEndingOtherSessionsLeavesThisOneAndOtherPeople(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatALapsedSessionLeftBehindCanBeEnded(t *testing.T) {
+	t.Parallel()
+	for name, lapse := range map[string]string{
+		"it lives":      "",
+		"it ran out":    "UPDATE browser_session SET expires_at = now()",
+		"it is deleted": "DELETE FROM browser_session",
+	} {
+		w := build(t)
+		family := w.family(t, nil)
+		if lapse != "" {
+			w.exec(t, lapse)
+		}
+		ended, err := w.Sessions().EndLapsed(t.Context(), w.session.ID, time.Hour)
+		must(t, err)
+		f, err := w.Grants().FindFamily(t.Context(), family)
+		must(t, err)
+		if want := lapse != ""; ended != want || f.RevokedAt.IsZero() == want {
+			t.Errorf("%s: ended %v, family revoked at %v", name, ended, f.RevokedAt)
+		}
+		if ended, err = w.Sessions().EndLapsed(t.Context(), w.session.ID, time.Hour); err != nil || ended {
+			t.Errorf("%s, a second time: %v, %v", name, ended, err)
+		}
+	}
+	w := build(t)
+	family := w.family(t, nil)
+	w.exec(t, "DELETE FROM browser_session")
+	must(t, w.Sessions().EndOthers(t.Context(), w.ada, id.NewSession(time.Now()), time.Hour))
+	if f, err := w.Grants().FindFamily(t.Context(), family); err != nil || f.RevokedAt.IsZero() {
+		t.Errorf("a change of password passed by what a deleted session left behind: %v", err)
+	}
+}

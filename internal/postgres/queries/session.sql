@@ -21,17 +21,27 @@ UPDATE browser_session
 -- Waits for redemptions that have seen the session alive.
 UPDATE browser_session SET ended_at = now() WHERE id = @id AND ended_at IS NULL;
 
--- name: EndSessionGrants :exec
--- The families that live only as long as the session, and their access tokens. A statement of
--- its own after EndSession, so that it sees the families of the redemptions waited for.
+-- name: EndSessionGrants :one
+-- The families that live only as long as the session, which it counts, and their access tokens.
+-- A statement of its own after EndSession, so that it sees the families of the redemptions
+-- waited for.
 WITH families AS (
-    UPDATE refresh_family SET revoked_at = now() WHERE session_id = @id AND NOT offline AND revoked_at IS NULL
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = @id AND NOT offline AND revoked_at IS NULL RETURNING id
+), cutoff AS (
+    INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', @subject, now() + @keep::interval)
+    ON CONFLICT (kind, subject) DO NOTHING
 )
-INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', @subject, now() + @keep::interval)
-ON CONFLICT (kind, subject) DO NOTHING;
+SELECT count(*) FROM families;
+
+-- name: SessionLives :one
+SELECT EXISTS (SELECT 1 FROM browser_session WHERE id = @id AND ended_at IS NULL AND expires_at > now());
 
 -- name: ListOtherSessions :many
-SELECT id FROM browser_session WHERE user_id = @user_id AND id <> @except_id AND ended_at IS NULL;
+-- Sessions that ran out and were deleted as well: what hangs on them may still be refreshed.
+SELECT s.id FROM browser_session s WHERE s.user_id = @user_id AND s.id <> @except_id AND s.ended_at IS NULL
+UNION
+SELECT f.session_id FROM refresh_family f
+ WHERE f.user_id = @user_id AND f.session_id <> @except_id AND NOT f.offline AND f.revoked_at IS NULL AND f.expires_at > now();
 
 -- name: DeleteExpiredSessions :execrows
 DELETE FROM browser_session WHERE ctid IN (

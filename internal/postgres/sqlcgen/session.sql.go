@@ -39,25 +39,30 @@ func (q *Queries) EndSession(ctx context.Context, id [16]byte) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const endSessionGrants = `-- name: EndSessionGrants :exec
+const endSessionGrants = `-- name: EndSessionGrants :one
 WITH families AS (
-    UPDATE refresh_family SET revoked_at = now() WHERE session_id = $3 AND NOT offline AND revoked_at IS NULL
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = $1 AND NOT offline AND revoked_at IS NULL RETURNING id
+), cutoff AS (
+    INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', $2, now() + $3::interval)
+    ON CONFLICT (kind, subject) DO NOTHING
 )
-INSERT INTO revocation (kind, subject, expires_at) VALUES ('session', $1, now() + $2::interval)
-ON CONFLICT (kind, subject) DO NOTHING
+SELECT count(*) FROM families
 `
 
 type EndSessionGrantsParams struct {
+	ID      [16]byte
 	Subject string
 	Keep    pgtype.Interval
-	ID      [16]byte
 }
 
-// The families that live only as long as the session, and their access tokens. A statement of
-// its own after EndSession, so that it sees the families of the redemptions waited for.
-func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsParams) error {
-	_, err := q.db.Exec(ctx, endSessionGrants, arg.Subject, arg.Keep, arg.ID)
-	return err
+// The families that live only as long as the session, which it counts, and their access tokens.
+// A statement of its own after EndSession, so that it sees the families of the redemptions
+// waited for.
+func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, endSessionGrants, arg.ID, arg.Subject, arg.Keep)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const findSession = `-- name: FindSession :one
@@ -124,7 +129,10 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 }
 
 const listOtherSessions = `-- name: ListOtherSessions :many
-SELECT id FROM browser_session WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+SELECT s.id FROM browser_session s WHERE s.user_id = $1 AND s.id <> $2 AND s.ended_at IS NULL
+UNION
+SELECT f.session_id FROM refresh_family f
+ WHERE f.user_id = $1 AND f.session_id <> $2 AND NOT f.offline AND f.revoked_at IS NULL AND f.expires_at > now()
 `
 
 type ListOtherSessionsParams struct {
@@ -132,6 +140,7 @@ type ListOtherSessionsParams struct {
 	ExceptID [16]byte
 }
 
+// Sessions that ran out and were deleted as well: what hangs on them may still be refreshed.
 func (q *Queries) ListOtherSessions(ctx context.Context, arg ListOtherSessionsParams) ([][16]byte, error) {
 	rows, err := q.db.Query(ctx, listOtherSessions, arg.UserID, arg.ExceptID)
 	if err != nil {
@@ -191,6 +200,17 @@ func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sessionLives = `-- name: SessionLives :one
+SELECT EXISTS (SELECT 1 FROM browser_session WHERE id = $1 AND ended_at IS NULL AND expires_at > now())
+`
+
+func (q *Queries) SessionLives(ctx context.Context, id [16]byte) (bool, error) {
+	row := q.db.QueryRow(ctx, sessionLives, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const touchSession = `-- name: TouchSession :exec
