@@ -1,8 +1,10 @@
 package interaction
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/directory"
@@ -151,6 +153,9 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 	}
 }
 
+// changeTimeout bounds a change of password once it has begun.
+const changeTimeout = 10 * time.Second
+
 // setPassword stores the chosen password, ends the person's sessions in other browsers and
 // gives this one a new token: whoever had got in before is out.
 func (i *Interaction) setPassword(w http.ResponseWriter, r *http.Request, v visit, u directory.User, chosen secret.Text) error {
@@ -162,6 +167,10 @@ func (i *Interaction) setPassword(w http.ResponseWriter, r *http.Request, v visi
 	if err != nil {
 		return err
 	}
+	// From here on nothing stops when the browser goes away: a changed password that left the
+	// other sessions alive would be worse than none.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	defer cancel()
 	if err := i.Passwords.SetPassword(ctx, u.ID, encoded); err != nil {
 		return err
 	}

@@ -3,11 +3,14 @@ package interaction_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/secret"
 )
 
@@ -46,6 +49,42 @@ func TestANewPasswordEndsTheOtherSessionsAndRotatesThisOne(t *testing.T) {
 	fresh := s.browser(t)
 	fresh.signIn(fresh.get("/login"), "bob@acme.example", goodPassword).want(http.StatusBadRequest, "")
 	fresh.signIn(fresh.get("/login"), "bob@acme.example", nextPassword).want(http.StatusOK, "bob@acme.example")
+}
+
+// hangingUp is a store whose caller's browser goes away as soon as the password is changed.
+type hangingUp struct {
+	interaction.Passwords
+	hangUp context.CancelFunc
+}
+
+func (p *hangingUp) SetPassword(ctx context.Context, user id.User, encoded string) error {
+	defer p.hangUp()
+	return p.Passwords.SetPassword(ctx, user, encoded)
+}
+
+func TestANewPasswordEndsTheOtherSessionsAlsoWhenTheBrowserHangsUp(t *testing.T) {
+	t.Parallel()
+	store := &hangingUp{}
+	s := newSite(t, func(c *interaction.Config) {
+		store.Passwords = c.Passwords
+		c.Passwords = store
+	})
+	other, _ := s.signedIn(t, "bob@acme.example")
+	b, _ := s.signedIn(t, "bob@acme.example")
+	ctx, hangUp := context.WithCancel(context.Background())
+	store.hangUp = hangUp
+	form := url.Values{"current_password": {goodPassword}, "new_password": {nextPassword}}
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, s.url+"/account/password", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	req.AddCookie(&http.Cookie{Name: "signet", Value: b.cookie("signet")})
+	s.mux().ServeHTTP(httptest.NewRecorder(), req)
+	if ctx.Err() == nil {
+		t.Fatal("the password was not changed")
+	}
+	if _, err := other.session(); err == nil {
+		t.Error("the password is changed and the other browser still signed in")
+	}
 }
 
 func TestAPasswordThatBreaksTheRulesIsRefusedAndNothingChanges(t *testing.T) {
