@@ -80,8 +80,7 @@ func (i *Interaction) Authorize(w http.ResponseWriter, r *http.Request, req auth
 func (i *Interaction) proceed(w http.ResponseWriter, r *http.Request, req authorization.Request, words string) error {
 	sealed, err := req.Seal(i.FlowMAC)
 	if errors.Is(err, errdefs.ErrInvalid) {
-		i.Issuer.Fail(w, r, req, authorization.Failure{Code: "invalid_request", Description: "the request is too long"})
-		return nil
+		return i.tooLong(w, r, req)
 	}
 	if err != nil {
 		return err
@@ -91,6 +90,12 @@ func (i *Interaction) proceed(w http.ResponseWriter, r *http.Request, req author
 		target += "&" + words + "=1"
 	}
 	return redirect(w, target)
+}
+
+// tooLong answers a request that does not fit into a URL.
+func (i *Interaction) tooLong(w http.ResponseWriter, r *http.Request, req authorization.Request) error {
+	i.Issuer.Fail(w, r, req, authorization.Failure{Code: "invalid_request", Description: "the request is too long"})
+	return nil
 }
 
 // answer ends a request that is Done or Fail.
@@ -170,6 +175,9 @@ func (i *Interaction) show(w http.ResponseWriter, r *http.Request, s step, query
 		req = req.WithTenant(s.visit.session.ID, s.Tenant.ID)
 	}
 	form, err := i.form(req, "")
+	if errors.Is(err, errdefs.ErrInvalid) { // what was settled has made it too long
+		return i.tooLong(w, r, req)
+	}
 	if err != nil {
 		return err
 	}

@@ -281,6 +281,24 @@ func TestARequestThatIsTooLongIsRefusedToTheClient(t *testing.T) {
 	s.browser(t).open(req).wantLocation(callback + "?error=invalid_request")
 }
 
+// What the person settles makes the sealed request longer: one that just fits at first is
+// refused to the client later, and is no fault of the server's.
+func TestARequestThatGrowsTooLongOnTheWayIsRefusedToTheClient(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	req := s.request(thirdParty)
+	for {
+		longer := req
+		longer.State += strings.Repeat("s", 8)
+		if _, err := longer.Seal(mac("flow")); err != nil {
+			break
+		}
+		req = longer
+	}
+	b.open(req).wantLocation(callback + "?error=invalid_request")
+}
+
 func TestAClientThatChangedMeanwhileIsNotRedirectedTo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
