@@ -28,7 +28,9 @@ type Recorder struct {
 	caller func(context.Context) (address, requestID string)
 	queue  chan Event
 	done   chan struct{}
-	close  sync.Once
+
+	mu     sync.RWMutex // guards closed, and with it sending on queue
+	closed bool
 }
 
 // NewRecorder returns a recorder; call Close to write what is left. caller names who made the
@@ -42,6 +44,12 @@ func NewRecorder(sink Sink, log *slog.Logger, caller func(context.Context) (addr
 // Record takes an event and returns at once.
 func (r *Recorder) Record(ctx context.Context, e Event) {
 	e = r.complete(ctx, e)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed { // a request that outlived the shutdown's grace
+		r.toLog(e, "recorder is closed")
+		return
+	}
 	select {
 	case r.queue <- e:
 	default:
@@ -50,8 +58,13 @@ func (r *Recorder) Record(ctx context.Context, e Event) {
 }
 
 // Write stores an event before it returns: for what must not be lost in a crash, as a sign-in.
+// It does not stop when ctx is cancelled: who guesses at passwords cannot hang up to leave no
+// trace.
 func (r *Recorder) Write(ctx context.Context, e Event) error {
-	return r.sink.Append(ctx, []Event{r.complete(ctx, e)})
+	e = r.complete(ctx, e)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	return r.sink.Append(ctx, []Event{e})
 }
 
 func (r *Recorder) complete(ctx context.Context, e Event) Event {
@@ -61,15 +74,28 @@ func (r *Recorder) complete(ctx context.Context, e Event) Event {
 	return e
 }
 
-// Close writes what is queued. Nothing may be recorded after it.
+// Close writes what is queued. Once the store fails, the rest goes to the log without asking
+// it again: a shutdown cannot wait for each batch.
 func (r *Recorder) Close() {
-	r.close.Do(func() { close(r.queue) })
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.queue)
+	}
+	r.mu.Unlock()
 	<-r.done
+}
+
+func (r *Recorder) closing() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.closed
 }
 
 func (r *Recorder) run() {
 	defer close(r.done)
 	batch := make([]Event, 0, batchLength)
+	var failed error
 	for first := range r.queue {
 		batch = append(batch[:0], first)
 		timer := time.NewTimer(batchDelay)
@@ -86,18 +112,21 @@ func (r *Recorder) run() {
 			}
 		}
 		timer.Stop()
-		r.write(batch)
+		if failed == nil || !r.closing() {
+			failed = r.write(batch)
+		}
+		if failed != nil {
+			for _, e := range batch {
+				r.toLog(e, failed.Error())
+			}
+		}
 	}
 }
 
-func (r *Recorder) write(batch []Event) {
+func (r *Recorder) write(batch []Event) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	if err := r.sink.Append(ctx, batch); err != nil {
-		for _, e := range batch {
-			r.toLog(e, err.Error())
-		}
-	}
+	return r.sink.Append(ctx, batch)
 }
 
 func (r *Recorder) toLog(e Event, why string) {

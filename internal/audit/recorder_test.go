@@ -205,3 +205,60 @@ func TestACallerThatTheEventNamesIsKept(t *testing.T) {
 		t.Errorf("%+v", s.events)
 	}
 }
+
+func TestAShutdownAsksAStoreThatFailsOnlyOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := &sink{answer: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}
+		r := audit.NewRecorder(s, slog.New(slog.NewJSONHandler(&log, nil)), nobody)
+		const all = 5000
+		for range all {
+			r.Record(t.Context(), audit.Event{TokenID: "jti-1"})
+		}
+		began := time.Now()
+		r.Close()
+		if took := time.Since(began); took > 11*time.Second || lines(log.String(), "jti-1") != all {
+			t.Errorf("after %v, %d of %d in the log", took, lines(log.String(), "jti-1"), all)
+		}
+	})
+}
+
+func TestAnEventAfterTheEndGoesToTheLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	r := audit.NewRecorder(&sink{}, slog.New(slog.NewJSONHandler(&log, nil)), nobody)
+	r.Close()
+	r.Record(t.Context(), audit.Event{TokenID: "jti-1"})
+	if lines(log.String(), "jti-1") != 1 {
+		t.Errorf("log:\n%s", log.String())
+	}
+}
+
+func TestACallerWhoHangsUpLeavesATrace(t *testing.T) {
+	t.Parallel()
+	s := &sink{answer: func(ctx context.Context) error { return ctx.Err() }}
+	r := audit.NewRecorder(s, slog.New(slog.DiscardHandler), nobody)
+	defer r.Close()
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if err := r.Write(ctx, audit.Event{Action: audit.SignInFailed}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnEventThatComesAfterTheCloseGoesToTheLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := &sink{}
+	r := audit.NewRecorder(s, slog.New(slog.NewTextHandler(&log, nil)), nobody)
+	r.Close()
+	r.Close() // once more does no harm
+	r.Record(t.Context(), audit.Event{Action: audit.TokenIssued, TokenID: "late"})
+	if n := lines(log.String(), "token.issued", "late", "recorder is closed"); n != 1 {
+		t.Errorf("the log has %d lines of it: %s", n, log.String())
+	}
+	if _, tokens := s.stored(); len(tokens) != 0 {
+		t.Errorf("stored %v", tokens)
+	}
+}
