@@ -82,6 +82,8 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 // explain answers for a code that was not spent. A second use of one revokes all that the
 // first one yielded (RFC 6749 §4.1.2).
 func (g codeGrant) explain(ctx context.Context, code secret.Text, c client.Client) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	reusedGrant, reused, err := g.Codes.CodeReused(ctx, code.Hash(), c.ID)
 	if err != nil {
 		return err

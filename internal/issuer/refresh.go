@@ -101,6 +101,8 @@ var errRefreshRefused = fosite.ErrInvalidGrant.WithHint("The refresh token is un
 // explain answers for a genuine token that was not spent. One that is older than the family's
 // generation was used before: the family ends (RFC 9700 §4.14.2).
 func (g refreshGrant) explain(ctx context.Context, token grant.RefreshToken, c client.Client) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	f, err := g.Families.FindFamily(ctx, token.Family)
 	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
 		return err

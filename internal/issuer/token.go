@@ -77,6 +77,15 @@ func (i *Issuer) refuseToken(w http.ResponseWriter, r *http.Request, grantType, 
 	i.writeError(w, r, err)
 }
 
+// replayTimeout bounds what a replay sets off.
+const replayTimeout = 10 * time.Second
+
+// detached returns a context that goes on when the caller hangs up: whoever replays a code or
+// a refresh token must not be able to keep the grant from being revoked.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), replayTimeout)
+}
+
 // grantHandler is what the three grants share: every one of them makes its tokens here, so
 // that none can forget a step.
 type grantHandler struct {
