@@ -224,17 +224,6 @@ func TestAShutdownAsksAStoreThatFailsOnlyOnce(t *testing.T) {
 	})
 }
 
-func TestAnEventAfterTheEndGoesToTheLog(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	r := audit.NewRecorder(&sink{}, slog.New(slog.NewJSONHandler(&log, nil)), nobody)
-	r.Close()
-	r.Record(t.Context(), audit.Event{TokenID: "jti-1"})
-	if lines(log.String(), "jti-1") != 1 {
-		t.Errorf("log:\n%s", log.String())
-	}
-}
-
 func TestACallerWhoHangsUpLeavesATrace(t *testing.T) {
 	t.Parallel()
 	s := &sink{answer: func(ctx context.Context) error { return ctx.Err() }}
