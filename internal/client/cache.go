@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,7 @@ type Cache struct {
 
 // NewCache returns a cache before source.
 func NewCache(source Finder) *Cache {
+	registered := new(sync.Map) // origins that were found; never what a caller made up
 	return &Cache{
 		clients: newKept(cachedClients, func(ctx context.Context, k ID) (Client, error) {
 			v, err := source.FindClient(ctx, k)
@@ -45,7 +47,20 @@ func NewCache(source Finder) *Cache {
 			}
 			return v, err
 		}),
-		origins: newKept(cachedOrigins, source.OriginRegistered),
+		origins: newKept(cachedOrigins, func(ctx context.Context, origin string) (bool, error) {
+			ok, err := source.OriginRegistered(ctx, origin)
+			switch {
+			case errors.Is(err, errdefs.ErrUnavailable):
+				if _, ok = registered.Load(origin); ok {
+					return true, nil // discovery goes on without the database, for scripts too
+				}
+			case err == nil && ok:
+				registered.Store(origin, true)
+			case err == nil:
+				registered.Delete(origin)
+			}
+			return ok, err
+		}),
 	}
 }
 
@@ -61,8 +76,12 @@ func (c *Cache) FindClient(ctx context.Context, clientID ID) (Client, error) {
 	return found, err
 }
 
-// OriginRegistered reports whether any client registered the origin for CORS.
+// OriginRegistered reports whether any client registered the origin for CORS. While the store
+// does not answer, an origin that was registered when it last did counts as registered.
 func (c *Cache) OriginRegistered(ctx context.Context, origin string) (bool, error) {
+	if CheckOrigin(origin) != nil {
+		return false, nil // nobody can have registered it
+	}
 	return c.origins.get(ctx, origin)
 }
 

@@ -221,3 +221,46 @@ func TestALoadThatRacesWithForgettingLeavesNothingStale(t *testing.T) {
 		})
 	}
 }
+
+func TestARegisteredOriginStaysOneWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	const mine, other = "https://app.example", "https://evil.example"
+	registered, down := true, false
+	s := &source{origin: func(_ context.Context, origin string) (bool, error) {
+		if down {
+			return false, errdefs.ErrUnavailable
+		}
+		return registered && origin == mine, nil
+	}}
+	c := client.NewCache(s)
+	ask := func(when, origin string, want bool) {
+		t.Helper()
+		c.ForgetAll() // or what is kept would answer
+		if got, _ := c.OriginRegistered(t.Context(), origin); got != want {
+			t.Errorf("%s, %s: %v", when, origin, got)
+		}
+	}
+	ask("at first", mine, true)
+	ask("at first", other, false)
+	down = true
+	ask("down", mine, true)
+	ask("down", other, false)
+	down, registered = false, false
+	ask("taken back", mine, false)
+	down = true
+	ask("taken back, and down again", mine, false)
+}
+
+func TestWhatCannotBeAnOriginIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	s := &source{origin: func(context.Context, string) (bool, error) { return true, nil }}
+	c := client.NewCache(s)
+	for _, origin := range []string{"", "null", "https://app.example/", "https://APP.example", "http://app.example", "*", "https://a*.example", "file://"} {
+		if ok, err := c.OriginRegistered(t.Context(), origin); ok || err != nil {
+			t.Errorf("%q: %v, %v", origin, ok, err)
+		}
+	}
+	if n := s.origins.Load(); n != 0 {
+		t.Errorf("%d questions", n)
+	}
+}
