@@ -22,7 +22,7 @@ import (
 // Config is every setting of `signet serve`. Obtain it from Load: the zero value has no
 // defaults and is not valid.
 type Config struct {
-	Issuer   string    `key:"issuer" example:"https://id.example.com" doc:"The issuer: the URL under which the world reaches this service, byte for byte the iss of every token. https, or http on a loopback host for development; no trailing slash, query or fragment. Required."`
+	Issuer   string    `key:"issuer" example:"https://id.example.com" doc:"The issuer: the URL under which the world reaches this service, byte for byte the iss of every token. https, or http on a loopback host for development; no path, query or fragment. Required."`
 	Brand    Brand     `key:"-" section:"brand" doc:"What people read on the hosted pages."`
 	Server   Server    `key:"-" section:"server" doc:"The public listener."`
 	Ops      Ops       `key:"-" section:"ops" doc:"The operators' listener: /healthz, /readyz, /metrics. Never expose it to the internet."`

@@ -48,6 +48,7 @@ func TestFaultsNameTheSettingAndTheFix(t *testing.T) {
 		{"http issuer that only looks local", "", []string{"SIGNET_ISSUER=http://localhost.example.com"}, "http is allowed on a loopback host only"},
 		{"issuer of another scheme", "", []string{"SIGNET_ISSUER=ftp://id.example.com"}, `the scheme is "ftp": write https`},
 		{"issuer with slash", "", []string{"SIGNET_ISSUER=https://id.example.com/"}, "must not end in a slash, because clients compare it byte for byte: write https://id.example.com ["},
+		{"issuer with path", "", []string{"SIGNET_ISSUER=https://example.com/auth"}, "must have no path"},
 		{"issuer with query", "", []string{"SIGNET_ISSUER=https://id.example.com?a=b"}, "must have no query and no fragment"},
 		{"issuer with empty query", "", []string{"SIGNET_ISSUER=https://id.example.com?"}, "must have no query and no fragment"},
 		{"issuer with empty fragment", "", []string{"SIGNET_ISSUER=https://id.example.com#"}, "must have no query and no fragment"},
@@ -153,7 +154,7 @@ func TestAllFaultsAreReportedAtOnceAndEachOnce(t *testing.T) {
 func TestIssuersThatAreFine(t *testing.T) {
 	t.Parallel()
 	for _, issuer := range []string{
-		"https://id.example.com", "https://id.example.com:8443", "https://example.com/auth/main",
+		"https://id.example.com", "https://id.example.com:8443",
 		"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "http://id.localhost",
 	} {
 		_, err := config.Load(config.Source{Environ: replace(valid(), []string{"SIGNET_ISSUER=" + issuer})}, config.Serve)

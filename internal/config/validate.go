@@ -50,6 +50,9 @@ func validateIssuer(issuer string, purpose Purpose, f *faults) {
 		f.add(path, "must have no query and no fragment (RFC 8414 §2): remove everything from the ? or # on")
 	case strings.HasSuffix(u.Path, "/"):
 		f.add(path, "must not end in a slash, because clients compare it byte for byte: write %s", strings.TrimRight(issuer, "/"))
+	case u.Path != "":
+		// The hosted pages and the well-known documents are served, and lead on, from the root.
+		f.add(path, "must have no path: give the service a host of its own and write %s://%s", u.Scheme, u.Host)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		f.add(path, "http is allowed on a loopback host only: write https://%s", u.Host+u.Path)
 	case u.Scheme != "https" && u.Scheme != "http":
