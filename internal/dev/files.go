@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/signet-id/signet/internal/embeddedpg"
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/filelock"
 )
 
 // The files of a data directory, beside what package embeddedpg keeps there.
@@ -54,17 +54,13 @@ func openDirectory(path string) (*directory, error) {
 	return d, nil
 }
 
-// takeLock takes the lock that the kernel drops with the process.
+// takeLock makes this process the only user of the directory dir.
 func takeLock(path, dir string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag, 0o600)
-	if err != nil {
-		return nil, unusable(dir, err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close() // nothing was written
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fail(errdefs.ErrConflict, err, "another signet dev uses the data directory %s: stop that one, or choose another with --data-dir", dir)
-		}
+	f, err := filelock.Take(path, flag)
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, fail(errdefs.ErrConflict, err, "another signet dev uses the data directory %s: stop that one, or choose another with --data-dir", dir)
+	case err != nil:
 		return nil, unusable(dir, err)
 	}
 	return f, nil

@@ -12,9 +12,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/filelock"
 )
 
 const (
@@ -189,30 +189,15 @@ func (p place) prepare() (*os.File, error) {
 
 // takeLock locks the directory base; errors speak of dataDir.
 func takeLock(base, dataDir string, flag int) (*os.File, error) {
-	path := filepath.Join(base, "pg.lock")
-	for {
-		f, err := os.OpenFile(path, flag, 0o600)
-		if err != nil {
-			return nil, unusable(base, err)
-		}
-		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-			// Whoever held the lock may have removed the file: then it guards nothing now.
-			held, heldErr := f.Stat()
-			named, namedErr := os.Stat(path)
-			if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
-				return f, nil
-			}
-		}
-		_ = f.Close()
-		switch {
-		case err == nil, errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EWOULDBLOCK):
-			return nil, fail(errdefs.ErrConflict, err,
-				"the data directory %s is in use by another signet; stop that one, or choose another data directory.", dataDir)
-		default:
-			return nil, unusable(base, err)
-		}
+	f, err := filelock.Take(filepath.Join(base, "pg.lock"), flag)
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, fail(errdefs.ErrConflict, err,
+			"the data directory %s is in use by another signet; stop that one, or choose another data directory.", dataDir)
+	case err != nil:
+		return nil, unusable(base, err)
 	}
+	return f, nil
 }
 
 // layoutOf computes where things are; it creates nothing.
