@@ -131,6 +131,23 @@ func TestSecretsOfTheLastRunAreKept(t *testing.T) {
 	}
 }
 
+func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "```text\n")
+	shown, _, more := strings.Cut(shown, "  …\n```")
+	var printed bytes.Buffer
+	if err := writeTable(&printed, (&run{definition: define(example()), dir: &directory{path: "/data"}}).describe("x"), false); err != nil {
+		t.Fatal(err)
+	}
+	if !more || !strings.HasPrefix(strings.TrimPrefix(printed.String(), "\n"), shown) {
+		t.Errorf("README.md shows\n%s\nand signet dev prints\n%s", shown, printed.String())
+	}
+}
+
 func TestWarningsReachTheTerminalInOneLineAndTheRestOnlyTheFile(t *testing.T) {
 	t.Parallel()
 	var file, terminal bytes.Buffer
