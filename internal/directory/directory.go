@@ -41,6 +41,12 @@ type User struct {
 	DisabledAt    time.Time // zero while the account is enabled
 }
 
+// Credential is a person's stored password.
+type Credential struct {
+	Encoded   string // the hash, in the form of package password
+	ChangedAt time.Time
+}
+
 // DisplayName returns the name to greet the person with: the name, else the e-mail address.
 func (u User) DisplayName() string {
 	if u.Name != "" {

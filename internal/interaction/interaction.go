@@ -54,6 +54,7 @@ type Clients interface {
 
 // Sessions stores browser sessions.
 type Sessions interface {
+	// Begin is errdefs.ErrConflict when the password of s.ProvenBy has been changed since.
 	Begin(ctx context.Context, token secret.Hash, s session.Session) error
 	Find(ctx context.Context, token secret.Hash) (session.Session, error)
 	Touch(ctx context.Context, s session.Session) error
@@ -65,7 +66,9 @@ type Endings interface {
 	End(ctx context.Context, s id.Session, keep time.Duration) error
 	// EndLapsed ends what hangs on a session that is itself over already.
 	EndLapsed(ctx context.Context, s id.Session, keep time.Duration) (ended bool, err error)
-	EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error
+	// ChangePassword replaces the password and ends all that was had by the old one, save in the
+	// session except.
+	ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error
 }
 
 // People finds people and where they belong.
@@ -77,8 +80,7 @@ type People interface {
 
 // Passwords stores password hashes.
 type Passwords interface {
-	FindPassword(ctx context.Context, user id.User) (string, error)
-	SetPassword(ctx context.Context, user id.User, encoded string) error
+	FindPassword(ctx context.Context, user id.User) (directory.Credential, error)
 	UpgradePassword(ctx context.Context, user id.User, old, encoded string) error
 }
 

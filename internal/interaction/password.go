@@ -156,8 +156,8 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 // changeTimeout bounds a change of password once it has begun.
 const changeTimeout = 10 * time.Second
 
-// setPassword stores the chosen password, ends the person's sessions in other browsers and
-// gives this one a new token: whoever had got in before is out.
+// setPassword stores the chosen password, ends what the person has in other browsers and
+// applications, and gives this browser a new token: whoever had got in before is out.
 func (i *Interaction) setPassword(w http.ResponseWriter, r *http.Request, v visit, u directory.User, chosen secret.Text) error {
 	ctx := r.Context()
 	encoded, err := i.Hasher.Hash(ctx, chosen)
@@ -167,18 +167,14 @@ func (i *Interaction) setPassword(w http.ResponseWriter, r *http.Request, v visi
 	if err != nil {
 		return err
 	}
-	// From here on nothing stops when the browser goes away: a changed password that left the
-	// other sessions alive would be worse than none.
+	// From here on nothing stops when the browser goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 	defer cancel()
-	if err := i.Passwords.SetPassword(ctx, u.ID, encoded); err != nil {
+	if err := i.Endings.ChangePassword(ctx, u.ID, encoded, v.session.ID, maxAccessToken); err != nil {
 		return err
 	}
 	now := i.Now()
 	i.writeOrLog(ctx, audit.Event{At: now, Action: audit.PasswordChanged, User: u.ID, Session: v.session.ID})
-	if err := i.Endings.EndOthers(ctx, u.ID, v.session.ID, maxAccessToken); err != nil {
-		return err
-	}
 	s := v.session.Reauthenticated(now, i.Lifetimes)
 	s.UserAgent = clip(r.UserAgent(), maxUserAgent)
 	s.Address, _ = i.Caller(ctx)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/id"
@@ -51,23 +52,23 @@ func TestANewPasswordEndsTheOtherSessionsAndRotatesThisOne(t *testing.T) {
 	fresh.signIn(fresh.get("/login"), "bob@acme.example", nextPassword).want(http.StatusOK, "bob@acme.example")
 }
 
-// hangingUp is a store whose caller's browser goes away as soon as the password is changed.
+// hangingUp is a store whose caller's browser goes away when the password is about to change.
 type hangingUp struct {
-	interaction.Passwords
+	interaction.Endings
 	hangUp context.CancelFunc
 }
 
-func (p *hangingUp) SetPassword(ctx context.Context, user id.User, encoded string) error {
-	defer p.hangUp()
-	return p.Passwords.SetPassword(ctx, user, encoded)
+func (p *hangingUp) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
+	p.hangUp()
+	return p.Endings.ChangePassword(ctx, user, encoded, except, keep)
 }
 
 func TestANewPasswordEndsTheOtherSessionsAlsoWhenTheBrowserHangsUp(t *testing.T) {
 	t.Parallel()
 	store := &hangingUp{}
 	s := newSite(t, func(c *interaction.Config) {
-		store.Passwords = c.Passwords
-		c.Passwords = store
+		store.Endings = c.Endings
+		c.Endings = store
 	})
 	other, _ := s.signedIn(t, "bob@acme.example")
 	b, _ := s.signedIn(t, "bob@acme.example")
@@ -104,9 +105,9 @@ func TestAPasswordThatBreaksTheRulesIsRefusedAndNothingChanges(t *testing.T) {
 	} {
 		b.changePassword(c.current, c.chosen).want(http.StatusBadRequest, c.says)
 	}
-	encoded, err := s.db.Directory().FindPassword(context.Background(), s.user(t, "ada@acme.example").ID)
+	stored, err := s.db.Directory().FindPassword(context.Background(), s.user(t, "ada@acme.example").ID)
 	check(t, err)
-	if got, err := s.hasher.Verify(context.Background(), encoded, secret.New(goodPassword)); err != nil || !got.Match {
+	if got, err := s.hasher.Verify(context.Background(), stored.Encoded, secret.New(goodPassword)); err != nil || !got.Match {
 		t.Error("the password changed")
 	}
 	if s.trail.count(audit.PasswordChanged) != 0 {

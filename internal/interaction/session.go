@@ -127,13 +127,14 @@ func (i *Interaction) visit(r *http.Request) (visit, error) {
 // beginSession signs user in and hands the browser a new token: one that was planted or stolen
 // before is worth nothing afterwards. The same person keeps the session, and with it what
 // clients hold; anybody else's is ended. The sign-in is on record before it takes effect.
-func (i *Interaction) beginSession(w http.ResponseWriter, r *http.Request, v visit, user id.User, clientID string) (session.Session, error) {
+func (i *Interaction) beginSession(w http.ResponseWriter, r *http.Request, v visit, user id.User, provenBy time.Time, clientID string) (session.Session, error) {
 	ctx, now := r.Context(), i.Now()
 	same := v.signedIn() && v.session.User == user
 	s := session.New(user, now, i.Lifetimes)
 	if same {
 		s = v.session.Reauthenticated(now, i.Lifetimes)
 	}
+	s.ProvenBy = provenBy
 	s.UserAgent = clip(r.UserAgent(), maxUserAgent)
 	s.Address, _ = i.Caller(ctx)
 	if err := i.Audit.Write(ctx, audit.Event{At: now, Action: audit.SignedIn, User: user, Session: s.ID, Client: clientID}); err != nil {

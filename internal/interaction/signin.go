@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
@@ -120,7 +121,12 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 		p.Problem = ui.ProblemMismatch
 		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
 	}
-	if _, err := i.beginSession(w, r, v, out.user.ID, clientID); err != nil {
+	_, err = i.beginSession(w, r, v, out.user.ID, out.provenBy, clientID)
+	if errors.Is(err, errdefs.ErrConflict) { // the password was changed while it was tested
+		p.Problem = ui.ProblemMismatch
+		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+	}
+	if err != nil {
 		return err
 	}
 	i.Observer.SignIn("success")
@@ -135,6 +141,7 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 type outcome struct {
 	user      directory.User
 	match     bool
+	provenBy  time.Time // with match: when the password was set
 	throttled bool
 	busy      bool // not tested: no capacity
 	decision  ratelimit.Decision
@@ -163,7 +170,7 @@ func (i *Interaction) prove(r *http.Request, d device, email string, pass secret
 	}
 	out := outcome{user: user}
 	var reason string
-	out.match, reason, err = i.verify(ctx, user, pass)
+	out.match, out.provenBy, reason, err = i.verify(ctx, user, pass)
 	if err != nil {
 		// Not tested, so it must not count; if that fails too, it counts.
 		if e := i.Limiter.Withdrawn(ctx, attempt, now); e != nil {
@@ -208,12 +215,13 @@ func (i *Interaction) findAccount(ctx context.Context, email string) (string, di
 // errBusy says that a password was not tested for want of capacity.
 var errBusy = errors.New("no capacity to check passwords")
 
-// verify tests the password of user, who may be zero. reason is for the audit log alone.
-func (i *Interaction) verify(ctx context.Context, user directory.User, pass secret.Text) (match bool, reason string, err error) {
-	encoded, err := i.Passwords.FindPassword(ctx, user.ID)
+// verify tests the password of user, who may be zero, and returns when it was set. reason is
+// for the audit log alone.
+func (i *Interaction) verify(ctx context.Context, user directory.User, pass secret.Text) (match bool, set time.Time, reason string, err error) {
+	stored, err := i.Passwords.FindPassword(ctx, user.ID)
 	switch {
 	case err != nil && !errors.Is(err, errdefs.ErrNotFound):
-		return false, "", err
+		return false, time.Time{}, "", err
 	case user.ID.IsZero():
 		reason = "unknown_account"
 	case !user.DisabledAt.IsZero():
@@ -222,22 +230,22 @@ func (i *Interaction) verify(ctx context.Context, user directory.User, pass secr
 		reason = "no_password"
 	}
 	if reason != "" {
-		return false, reason, busy(i.Hasher.VerifyNone(ctx, pass))
+		return false, time.Time{}, reason, busy(i.Hasher.VerifyNone(ctx, pass))
 	}
-	result, err := i.Hasher.Verify(ctx, encoded, pass)
+	result, err := i.Hasher.Verify(ctx, stored.Encoded, pass)
 	switch {
 	case errors.Is(err, password.ErrStoredHash):
 		i.Log.ErrorContext(ctx, "stored password hash cannot be verified: import it again or have the person reset the password", "user", user.ID.String())
-		return false, "stored_hash_unusable", nil
+		return false, time.Time{}, "stored_hash_unusable", nil
 	case err != nil:
-		return false, "", busy(err)
+		return false, time.Time{}, "", busy(err)
 	case !result.Match:
-		return false, "wrong_password", nil
+		return false, time.Time{}, "wrong_password", nil
 	}
 	if result.Rehash {
-		i.upgrade(ctx, user, encoded, pass)
+		i.upgrade(ctx, user, stored.Encoded, pass)
 	}
-	return true, "", nil
+	return true, stored.ChangedAt, "", nil
 }
 
 func busy(err error) error {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/interaction"
@@ -171,8 +172,8 @@ func TestAnImportedHashIsUpgradedAtSignIn(t *testing.T) {
 		s.signedIn(t, "bob@acme.example")
 		got, err := s.db.Directory().FindPassword(ctx, bob)
 		check(t, err)
-		if !strings.HasPrefix(got, "$argon2id$") {
-			t.Errorf("stored hash is %.10s…", got)
+		if !strings.HasPrefix(got.Encoded, "$argon2id$") {
+			t.Errorf("stored hash is %.10s…", got.Encoded)
 		}
 	}
 	check(t, s.db.Directory().SetPassword(ctx, bob, "$unheard-of$1$2"))
@@ -306,6 +307,6 @@ func TestAnOutageIsAnsweredAsOne(t *testing.T) {
 
 type outage struct{ interaction.Passwords }
 
-func (outage) FindPassword(context.Context, id.User) (string, error) {
-	return "", errdefs.ErrUnavailable
+func (outage) FindPassword(context.Context, id.User) (directory.Credential, error) {
+	return directory.Credential{}, errdefs.ErrUnavailable
 }

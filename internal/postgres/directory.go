@@ -28,14 +28,14 @@ func (s Directory) FindUser(ctx context.Context, user id.User) (directory.User, 
 	return toUser(row), wrap("find user", err)
 }
 
-// FindPassword returns the person's encoded password hash; errdefs.ErrNotFound if they have
-// none.
-func (s Directory) FindPassword(ctx context.Context, user id.User) (string, error) {
-	encoded, err := s.q.FindPassword(ctx, user.UUID())
-	return encoded, wrap("find password", err)
+// FindPassword returns the person's password hash; errdefs.ErrNotFound if they have none.
+func (s Directory) FindPassword(ctx context.Context, user id.User) (directory.Credential, error) {
+	r, err := s.q.FindPassword(ctx, user.UUID())
+	return directory.Credential{Encoded: r.Encoded, ChangedAt: r.ChangedAt}, wrap("find password", err)
 }
 
-// SetPassword replaces the person's password hash.
+// SetPassword replaces the person's password hash and nothing else: for importing. A person who
+// changes their password goes through Sessions.ChangePassword.
 func (s Directory) SetPassword(ctx context.Context, user id.User, encoded string) error {
 	return wrap("set password", s.q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded}))
 }

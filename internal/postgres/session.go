@@ -18,9 +18,10 @@ type Sessions struct{ db *DB }
 // Sessions returns the store of browser sessions.
 func (db *DB) Sessions() Sessions { return Sessions{db} }
 
-// Begin stores a new session.
+// Begin stores a new session. errdefs.ErrConflict says that the password which proved the
+// person has been changed since.
 func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Session) error {
-	return wrap("begin session", s.db.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
+	n, err := s.db.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
 		ID:              b.ID.UUID(),
 		TokenHash:       token[:],
 		UserID:          b.User.UUID(),
@@ -32,7 +33,12 @@ func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Sessio
 		Amr:             list(b.AMR),
 		UserAgent:       b.UserAgent,
 		Address:         b.Address,
-	}))
+		ProvenBy:        nullTime(b.ProvenBy),
+	})
+	if err == nil && n == 0 {
+		err = fmt.Errorf("the password of user %s was changed meanwhile: %w", b.User, errdefs.ErrConflict)
+	}
+	return wrap("begin session", err)
 }
 
 // Find returns the live session of the token, of an enabled user; errdefs.ErrNotFound if
@@ -111,23 +117,43 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 	return ended, err
 }
 
-// EndOthers ends every other session of the person, as after a change of password: those that
-// live, and what still hangs on those that ran out.
-func (s Sessions) EndOthers(ctx context.Context, user id.User, except id.Session, keep time.Duration) error {
-	rows, err := s.db.q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
-	if err != nil {
-		return wrap("list sessions", err)
-	}
-	for _, r := range rows {
-		err := s.db.inTx(ctx, "end session", func(q *sqlcgen.Queries) error {
-			_, err := end(ctx, q, id.SessionFromUUID(r), keep)
-			return err
-		})
+// ChangePassword replaces the person's password hash and, in the same transaction, ends
+// everything that somebody who knew the old one may have: every session but one, with what
+// hangs on those that ran out already, codes not yet redeemed, and the grants that outlive
+// their session. keep is the longest that an access token can still live.
+func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
+	return s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) error {
+		// First, because it makes sign-ins that were proven by the old password wait and fail.
+		err := q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded})
 		if err != nil {
 			return err
 		}
-	}
-	return nil
+		// Then codes, so that no grant is born of one after grants were listed.
+		err = q.SpendOtherCodes(ctx, sqlcgen.SpendOtherCodesParams{UserID: user.UUID(), ExceptID: except.UUID()})
+		if err != nil {
+			return err
+		}
+		sessions, err := q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+		if err != nil {
+			return err
+		}
+		for _, other := range sessions {
+			if _, err := end(ctx, q, id.SessionFromUUID(other), keep); err != nil {
+				return err
+			}
+		}
+		grants, err := q.ListOtherGrants(ctx, sqlcgen.ListOtherGrantsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+		if err != nil {
+			return err
+		}
+		for _, other := range grants {
+			g := id.GrantFromUUID(other)
+			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: other, Subject: g.String(), Keep: interval(keep)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // end ends a session whether or not it is still stored, with what hangs on it, and reports

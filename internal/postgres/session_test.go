@@ -1,10 +1,14 @@
 package postgres_test
 
 import (
+	"context"
+	"errors"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/secret"
@@ -102,12 +106,15 @@ func TestTheEndOfASessionTakesWhatLivesWithIt(t *testing.T) {
 	}
 }
 
-func TestEndingOtherSessionsLeavesThisOneAndOtherPeople(t *testing.T) {
+func TestAChangeOfPasswordEndsOtherSessionsAndSparesThisOneAndOtherPeople(t *testing.T) {
 	t.Parallel()
 	w := build(t)
 	w.begin(t, w.ada, secret.New("phone"))
 	w.begin(t, w.linus, secret.New("linus"))
-	must(t, w.Sessions().EndOthers(t.Context(), w.ada, w.session.ID, time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	if got, err := w.Directory().FindPassword(t.Context(), w.ada); err != nil || got.Encoded != "hash-2" {
+		t.Errorf("the password is %q, %v", got.Encoded, err)
+	}
 	for token, want := range map[string]bool{"browser": true, "phone": false, "linus": true} {
 		if _, err := w.Sessions().Find(t.Context(), secret.New(token).Hash()); (err == nil) != want {
 			t.Errorf("%s: %v", token, err)
@@ -141,8 +148,84 @@ func TestWhatALapsedSessionLeftBehindCanBeEnded(t *testing.T) {
 	w := build(t)
 	family := w.family(t, nil)
 	w.exec(t, "DELETE FROM browser_session")
-	must(t, w.Sessions().EndOthers(t.Context(), w.ada, id.NewSession(time.Now()), time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", id.NewSession(time.Now()), time.Hour))
 	if f, err := w.Grants().FindFamily(t.Context(), family); err != nil || f.RevokedAt.IsZero() {
 		t.Errorf("a change of password passed by what a deleted session left behind: %v", err)
+	}
+}
+
+func TestAChangeOfPasswordEndsGrantsThatOutliveTheirSessionAndCodesOnTheirWay(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	phone := w.begin(t, w.ada, secret.New("phone"))
+	elsewhere := func(a *grant.Authorization) { a.Session, a.Offline = phone.ID, true }
+	stolen := w.family(t, elsewhere)
+	kept := w.family(t, func(a *grant.Authorization) { a.Offline = true })
+	redemption, _ := w.code(t, elsewhere)
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	if f, err := w.Grants().FindFamily(t.Context(), stolen); err != nil || f.RevokedAt.IsZero() {
+		t.Errorf("an offline grant of another session lives on: %v", err)
+	}
+	if void, err := w.Grants().Void(t.Context(), stolen.String(), "", ""); err != nil || !void {
+		t.Errorf("its access tokens live on: %v", err)
+	}
+	if f, err := w.Grants().FindFamily(t.Context(), kept); err != nil || !f.RevokedAt.IsZero() {
+		t.Errorf("the grant of this session ended: %v", err)
+	}
+	_, err := w.Grants().Redeem(t.Context(), redemption)
+	notFound(t, "a code of another session", err)
+}
+
+func TestASignInProvenByAPasswordThatChangedMeanwhileDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	must(t, w.Directory().SetPassword(t.Context(), w.ada, "hash-1"))
+	before, err := w.Directory().FindPassword(t.Context(), w.ada)
+	must(t, err)
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	begin := func(provenBy time.Time) error {
+		s := session.New(w.ada, time.Now(), session.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
+		s.ProvenBy = provenBy
+		return w.Sessions().Begin(t.Context(), secret.Generate().Hash(), s)
+	}
+	if err := begin(before.ChangedAt); !errors.Is(err, errdefs.ErrConflict) {
+		t.Errorf("by the old password: %v", err)
+	}
+	now, err := w.Directory().FindPassword(t.Context(), w.ada)
+	must(t, err)
+	must(t, begin(now.ChangedAt))
+	must(t, w.Directory().UpgradePassword(t.Context(), w.ada, "hash-2", "hash-2-under-todays-parameters"))
+	must(t, begin(now.ChangedAt)) // the same password, hashed anew
+}
+
+// Sign-ins that were proven by the old password race the change of it. None may be left signed
+// in, whoever comes first.
+func TestNoSignInSlipsPastAChangeOfPassword(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	for round := range 10 {
+		must(t, w.Directory().SetPassword(t.Context(), w.ada, "old"))
+		old, err := w.Directory().FindPassword(t.Context(), w.ada)
+		must(t, err)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				s := session.New(w.ada, time.Now(), session.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
+				s.ProvenBy = old.ChangedAt
+				err := w.Sessions().Begin(context.Background(), secret.Generate().Hash(), s)
+				if err != nil && !errors.Is(err, errdefs.ErrConflict) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() {
+			if err := w.Sessions().ChangePassword(context.Background(), w.ada, "new", w.session.ID, time.Hour); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		if n := w.count(t, "SELECT count(*) FROM browser_session WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL", w.ada.UUID(), w.session.ID.UUID()); n != 0 {
+			t.Fatalf("round %d: %d sign-ins by the old password are left", round, n)
+		}
 	}
 }

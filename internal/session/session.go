@@ -25,6 +25,9 @@ type Session struct {
 	AMR             []string // RFC 8176
 	UserAgent       string
 	Address         string
+	// ProvenBy is when the password was set that this sign-in was proven with; it is not kept.
+	// Zero for a session that rests on no password.
+	ProvenBy time.Time
 }
 
 // Authentication context classes and methods that this server reports.

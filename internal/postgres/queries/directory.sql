@@ -5,7 +5,7 @@ SELECT * FROM user_account WHERE email_normalized = @email_normalized;
 SELECT * FROM user_account WHERE id = @id;
 
 -- name: FindPassword :one
-SELECT encoded FROM password_credential WHERE user_id = @user_id;
+SELECT encoded, changed_at FROM password_credential WHERE user_id = @user_id;
 
 -- name: SetPassword :exec
 INSERT INTO password_credential (user_id, encoded) VALUES (@user_id, @encoded)

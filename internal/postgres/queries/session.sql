@@ -1,8 +1,13 @@
--- name: InsertSession :exec
+-- name: InsertSession :execrows
+-- Nothing is stored when the password that proved the person has been changed since: the lock
+-- waits for a change under way, and makes one that comes later wait for this session.
 INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr,
                              user_agent, address)
-VALUES (@id, @token_hash, @user_id, @created_at, @authenticated_at, @expires_at, @absolute_expiry, @acr, @amr,
-        @user_agent, @address);
+SELECT @id, @token_hash, @user_id, @created_at, @authenticated_at, @expires_at, @absolute_expiry, @acr, @amr,
+       @user_agent, @address
+ WHERE sqlc.narg(proven_by)::timestamptz IS NULL
+    OR EXISTS (SELECT 1 FROM password_credential p
+                WHERE p.user_id = @user_id AND p.changed_at = sqlc.narg(proven_by)::timestamptz FOR SHARE);
 
 -- name: FindSession :one
 SELECT s.* FROM browser_session s JOIN user_account u ON u.id = s.user_id
@@ -42,6 +47,15 @@ SELECT s.id FROM browser_session s WHERE s.user_id = @user_id AND s.id <> @excep
 UNION
 SELECT f.session_id FROM refresh_family f
  WHERE f.user_id = @user_id AND f.session_id <> @except_id AND NOT f.offline AND f.revoked_at IS NULL AND f.expires_at > now();
+
+-- name: SpendOtherCodes :exec
+UPDATE authorization_code SET consumed_at = now()
+ WHERE user_id = @user_id AND session_id <> @except_id AND consumed_at IS NULL AND expires_at > now();
+
+-- name: ListOtherGrants :many
+SELECT id FROM refresh_family
+ WHERE user_id = @user_id AND session_id <> @except_id AND revoked_at IS NULL AND expires_at > now()
+   FOR UPDATE;
 
 -- name: DeleteExpiredSessions :execrows
 DELETE FROM browser_session WHERE ctid IN (

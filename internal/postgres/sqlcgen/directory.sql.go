@@ -7,17 +7,23 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 )
 
 const findPassword = `-- name: FindPassword :one
-SELECT encoded FROM password_credential WHERE user_id = $1
+SELECT encoded, changed_at FROM password_credential WHERE user_id = $1
 `
 
-func (q *Queries) FindPassword(ctx context.Context, userID [16]byte) (string, error) {
+type FindPasswordRow struct {
+	Encoded   string
+	ChangedAt time.Time
+}
+
+func (q *Queries) FindPassword(ctx context.Context, userID [16]byte) (FindPasswordRow, error) {
 	row := q.db.QueryRow(ctx, findPassword, userID)
-	var encoded string
-	err := row.Scan(&encoded)
-	return encoded, err
+	var i FindPasswordRow
+	err := row.Scan(&i.Encoded, &i.ChangedAt)
+	return i, err
 }
 
 const findSubject = `-- name: FindSubject :one

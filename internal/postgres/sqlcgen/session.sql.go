@@ -90,11 +90,14 @@ func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (BrowserSes
 	return i, err
 }
 
-const insertSession = `-- name: InsertSession :exec
+const insertSession = `-- name: InsertSession :execrows
 INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr,
                              user_agent, address)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9,
+       $10, $11
+ WHERE $12::timestamptz IS NULL
+    OR EXISTS (SELECT 1 FROM password_credential p
+                WHERE p.user_id = $3 AND p.changed_at = $12::timestamptz FOR SHARE)
 `
 
 type InsertSessionParams struct {
@@ -109,10 +112,13 @@ type InsertSessionParams struct {
 	Amr             []string
 	UserAgent       string
 	Address         string
+	ProvenBy        *time.Time
 }
 
-func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
-	_, err := q.db.Exec(ctx, insertSession,
+// Nothing is stored when the password that proved the person has been changed since: the lock
+// waits for a change under way, and makes one that comes later wait for this session.
+func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error) {
+	result, err := q.db.Exec(ctx, insertSession,
 		arg.ID,
 		arg.TokenHash,
 		arg.UserID,
@@ -124,8 +130,43 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.Amr,
 		arg.UserAgent,
 		arg.Address,
+		arg.ProvenBy,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const listOtherGrants = `-- name: ListOtherGrants :many
+SELECT id FROM refresh_family
+ WHERE user_id = $1 AND session_id <> $2 AND revoked_at IS NULL AND expires_at > now()
+   FOR UPDATE
+`
+
+type ListOtherGrantsParams struct {
+	UserID   [16]byte
+	ExceptID [16]byte
+}
+
+func (q *Queries) ListOtherGrants(ctx context.Context, arg ListOtherGrantsParams) ([][16]byte, error) {
+	rows, err := q.db.Query(ctx, listOtherGrants, arg.UserID, arg.ExceptID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][16]byte
+	for rows.Next() {
+		var id [16]byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listOtherSessions = `-- name: ListOtherSessions :many
@@ -211,6 +252,21 @@ func (q *Queries) SessionLives(ctx context.Context, id [16]byte) (bool, error) {
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const spendOtherCodes = `-- name: SpendOtherCodes :exec
+UPDATE authorization_code SET consumed_at = now()
+ WHERE user_id = $1 AND session_id <> $2 AND consumed_at IS NULL AND expires_at > now()
+`
+
+type SpendOtherCodesParams struct {
+	UserID   [16]byte
+	ExceptID [16]byte
+}
+
+func (q *Queries) SpendOtherCodes(ctx context.Context, arg SpendOtherCodesParams) error {
+	_, err := q.db.Exec(ctx, spendOtherCodes, arg.UserID, arg.ExceptID)
+	return err
 }
 
 const touchSession = `-- name: TouchSession :exec
