@@ -1,180 +1,96 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
+	"github.com/signet-id/signet/test/browsertest"
 )
 
-// pictures makes the browser tests of the demo application write what they see:
+// pictures makes the browser test of the demo application write what it sees:
 // go test -run Browser -pictures=DIR ./cmd/signet
 var pictures = flag.String("pictures", "", "directory for screenshots of the demo application")
 
-// tab is a tab of a headless Chromium.
-type tab struct {
+// visitor is somebody at the demo application of a `signet dev`. What its tabs do to tokens is
+// in test/e2e.
+type visitor struct {
+	*browsertest.Tab
 	t   *testing.T
-	ctx context.Context
+	dev *devProcess
 }
 
-// openBrowser starts a Chromium with a profile of its own.
-func openBrowser(t *testing.T) tab {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("needs a browser: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root otherwise
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, expire := context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(expire)
-	return tab{t, ctx}.another()
-}
-
-// another opens a tab that shares the profile.
-func (b tab) another() tab {
-	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	b.t.Cleanup(cancel)
-	return tab{b.t, ctx}
-}
-
-func (b tab) open(address string) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(1200, 860), chromedp.Navigate(address)); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// until evaluates expression until it is true, across navigations, and returns it.
-func (b tab) until(expression string) string {
-	b.t.Helper()
-	for {
-		got, err := chromedp.Run(b.ctx, chromedp.Poll[string](`(() => { const v = `+expression+`; return v && String(v) })()`,
-			chromedp.WithPollingInterval(20*time.Millisecond)))
-		if err == nil {
-			return got
-		}
-		if b.ctx.Err() != nil {
-			at, _ := chromedp.Run(context.WithoutCancel(b.ctx), chromedp.Evaluate[string](`location.href + '\n' + document.body.innerText`))
-			b.t.Fatalf("waited in vain for %s\n%s", expression, at)
-		}
-	}
-}
-
-func (b tab) evaluate(expression string) string {
-	b.t.Helper()
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`String(`+expression+`)`))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return got
-}
-
-// control is the selector of the visible element with that data-testid.
+// control is the selector of the element with that data-testid.
 func control(id string) string { return `[data-testid="` + id + `"]` }
 
-func (b tab) click(selector string) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.Click(selector, chromedp.NodeVisible)); err != nil {
-		b.t.Fatalf("click %s: %v", selector, err)
-	}
+// element is the same in JavaScript.
+func element(id string) string { return `document.querySelector('` + control(id) + `')` }
+
+// reads returns the text of an element.
+func (v visitor) reads(id string) string {
+	v.t.Helper()
+	return v.Eval(element(id) + `.textContent`)
 }
 
-func (b tab) write(selector, text string) {
-	b.t.Helper()
-	b.evaluate(`document.querySelector('` + selector + `').value = ''`)
-	if err := chromedp.Do(b.ctx, chromedp.SendKeys(selector, text, chromedp.NodeVisible)); err != nil {
-		b.t.Fatalf("write into %s: %v", selector, err)
-	}
+// told waits until an element, "notice" or "problem", says something with part in it.
+func (v visitor) told(id, part string) {
+	v.t.Helper()
+	v.Until(element(id) + `.textContent.includes('` + part + `')`)
 }
 
-func (b tab) text(id string) string {
-	b.t.Helper()
-	return b.evaluate(`document.querySelector('` + control(id) + `').textContent`)
+// arrive opens the application, where nobody is signed in.
+func (v visitor) arrive() {
+	v.t.Helper()
+	v.Size(1200, 860)
+	v.Go(v.dev.Frontend)
+	v.signedOut()
 }
 
-// signIn walks through the demo application's front door and the hosted page.
-func (b tab) signIn(p *devProcess, email, organization string) {
-	b.t.Helper()
-	b.open(p.Frontend)
-	b.until(`!document.querySelector('` + control("signed-out") + `').hidden`)
-	b.evaluate(`document.querySelector('` + control("organization") + `').value = '` + organization + `'`)
-	b.click(control("sign-in"))
-	b.until(`document.querySelector('#password')`)
-	for _, person := range p.People {
+// signIn walks through the front door and the hosted page, which asks for the password.
+func (v visitor) signIn(email, organization string) {
+	v.t.Helper()
+	v.arrive()
+	v.Eval(element("organization") + `.value = '` + organization + `'`)
+	v.Click(control("sign-in"))
+	for _, person := range v.dev.People {
 		if person.Email == email {
-			b.write("#email", email)
-			b.write("#password", person.Password)
+			v.Type("#email", email)
+			v.Type("#password", person.Password)
 		}
 	}
-	b.click(`form [type="submit"]`)
+	v.Click(".main-action")
 }
 
-// signedIn waits until the application shows the person and their orders.
-func (b tab) signedIn() {
-	b.t.Helper()
-	b.until(`location.pathname === '/' && document.querySelectorAll('` + control("order") + `').length`)
+// signedIn waits until the application shows the orders of an organization.
+func (v visitor) signedIn(organization string) {
+	v.t.Helper()
+	v.Until(`location.origin === '` + v.dev.Frontend + `' && location.pathname === '/' && ` +
+		element("tenant") + `.dataset.slug === '` + organization + `' && ` + element("order") + ` !== null`)
+}
+
+// signedOut waits until the application shows its front door.
+func (v visitor) signedOut() {
+	v.t.Helper()
+	v.Until(`location.origin === '` + v.dev.Frontend + `' && ` + element("signed-out") + `?.hidden === false`)
 }
 
 // picture writes what the tab shows in every scheme and size, when asked to.
-func (b tab) picture(name string) {
-	b.t.Helper()
+func (v visitor) picture(name string) {
+	v.t.Helper()
 	if *pictures == "" {
 		return
 	}
 	for _, width := range []int64{1200, 390} {
 		for _, scheme := range []string{"light", "dark"} {
-			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
-			err := chromedp.Do(b.ctx, chromedp.EmulateViewport(width, 800), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-				_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
-				return err
-			}))
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			height, err := chromedp.Run(b.ctx, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
-			if err == nil {
-				err = chromedp.Do(b.ctx, chromedp.EmulateViewport(width, height))
-			}
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-			if err == nil {
-				err = os.WriteFile(filepath.Join(*pictures, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), shot, 0o644)
-			}
-			if err != nil {
-				b.t.Fatal(err)
-			}
+			v.Size(width, 800)
+			v.Prefer("prefers-color-scheme=" + scheme)
+			v.Picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
 		}
 	}
-	if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(1200, 860)); err != nil {
-		b.t.Fatal(err)
-	}
+	v.Prefer()
+	v.Size(1200, 860)
 }
 
 // sticksOut lists, in the page, what does not fit the window or is too small to hit.
@@ -188,155 +104,107 @@ const sticksOut = `(() => {
   return out.join('; ');
 })()`
 
-func (b tab) fits() {
-	b.t.Helper()
+// fits checks the page in a narrow and a wide window.
+func (v visitor) fits() {
+	v.t.Helper()
 	for _, width := range []int64{320, 1200} {
-		if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(width, 860)); err != nil {
-			b.t.Fatal(err)
-		}
-		if found := b.evaluate(sticksOut); found != "" {
-			b.t.Errorf("at %d px: %s", width, found)
+		v.Size(width, 860)
+		if found := v.Eval(sticksOut); found != "" {
+			v.t.Errorf("at %d px: %s", width, found)
 		}
 	}
 }
 
-func newDemo(t *testing.T) *devProcess {
-	t.Helper()
+func TestInABrowserTheDemoApplication(t *testing.T) {
+	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "dev")
 	forgetAtEnd(t, dataDir)
-	return startDev(t, dataDir)
+	p := startDev(t, dataDir)
+	chromium := browsertest.Start(t)
+	for name, test := range map[string]func(*testing.T, visitor){
+		"an admin works, and is refused where she is a viewer": permissionsAndTenants,
+		"a name from right to left fits":                       rightToLeft,
+		"a long name fits, and a switch elsewhere is refused":  longName,
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(t, visitor{browsertest.Open(t, chromium, true), t, p})
+		})
+	}
 }
 
-const refreshes = `document.querySelector('[data-testid="refresh-count"]').textContent`
+func permissionsAndTenants(t *testing.T, v visitor) {
+	v.arrive()
+	v.picture("1-signed-out")
+	v.fits()
 
-func TestInABrowserTwoTabsRefreshAtOnceAndAReplayEndsTheFamily(t *testing.T) {
-	t.Parallel()
-	p := newDemo(t)
-	one := openBrowser(t)
-	one.signIn(p, "grace@acme.example", "")
-	one.signedIn()
-	if got := one.text("tenant"); got != "Acme Corporation" {
-		t.Errorf("tenant %q", got)
-	}
-	if got := one.evaluate(`location.search + location.hash`); got != "" {
+	v.signIn("ada@acme.example", "acme")
+	v.signedIn("acme")
+	if got := v.Eval(`location.search + location.hash`); got != "" {
 		t.Errorf("the address bar still holds %q", got)
 	}
-	two := one.another()
-	two.open(p.Frontend)
-	two.signedIn() // one sign-in for all tabs
-
-	const token = `JSON.parse(localStorage.getItem('orders.session')).refreshToken`
-	old := two.evaluate(token)
-	// Both clicks are scheduled before either refresh begins.
-	const soon = `(setTimeout(() => document.querySelector('[data-testid="refresh"]').click(), 50), '')`
-	one.evaluate(soon)
-	two.evaluate(soon)
-	for _, b := range []tab{one, two} {
-		b.until(`document.querySelector('[data-testid="notice"]').textContent.startsWith('New tokens')`)
-		if b.text("problem") != "" || b.evaluate(`document.querySelector('[data-testid="signed-in"]').hidden`) != "false" {
-			t.Errorf("a tab was signed out: %s", b.text("problem"))
-		}
-		b.click(control("reload"))
-		b.until(`document.querySelector('[data-testid="notice"]').textContent.startsWith('The list')`)
-	}
-	if one.evaluate(token) == old {
-		t.Error("the refresh token was not rotated")
-	}
-	// One more, so that the first token is no longer the last but one, which may be retried.
-	one.click(control("refresh"))
-	one.until(`document.querySelector('[data-testid="notice"]').textContent.startsWith('New tokens')`)
-
-	res, err := http.PostForm(p.Issuer+"/token", url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {old}, "client_id": {"demo-frontend"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusBadRequest {
-		t.Errorf("the replay of a spent token: status %d", res.StatusCode)
-	}
-	one.click(control("refresh"))
-	one.until(`!document.querySelector('[data-testid="signed-out"]').hidden`)
-	if got := one.text("problem"); !strings.Contains(got, "Sign in again") {
-		t.Errorf("after a replay the family lives on, or nobody says that it died: %q", got)
-	}
-	two.until(`!document.querySelector('[data-testid="signed-out"]').hidden`)
-}
-
-func TestInABrowserPermissionsTenantsAndSignOut(t *testing.T) {
-	t.Parallel()
-	if *pictures != "" {
-		if err := os.MkdirAll(*pictures, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p := newDemo(t)
-	b := openBrowser(t)
-	b.open(p.Frontend)
-	b.until(`!document.querySelector('[data-testid="signed-out"]').hidden`)
-	b.picture("1-signed-out")
-	b.fits()
-
-	b.signIn(p, "ada@acme.example", "acme")
-	b.signedIn()
-	b.picture("2-admin")
-	b.fits()
-	b.write("#customer", "Zoë")
-	b.write("#item", "Anvil")
-	b.write("#price", "12,5")
-	b.click(control("create"))
-	b.until(`document.querySelector('[data-testid="notice"]').textContent.includes('has been created')`)
-	if row := b.text("order"); !strings.Contains(row, "Zoë") || !strings.Contains(row, "12.50") {
+	v.picture("2-admin")
+	v.fits()
+	v.Type("#customer", "Zoë")
+	v.Type("#item", "Anvil")
+	v.Type("#price", "12,5")
+	v.Click(control("create"))
+	v.told("notice", "has been created")
+	if row := v.reads("order"); !strings.Contains(row, "Zoë") || !strings.Contains(row, "12.50") {
 		t.Errorf("the new order reads %q", row)
 	}
-	b.click(control("refund"))
-	b.until(`document.querySelector('[data-testid="notice"]').textContent.includes('has been refunded')`)
+	v.Click(control("refund"))
+	v.told("notice", "has been refunded")
 
 	// The same person is a viewer elsewhere, and needs no password to go there.
-	b.click(control("switch"))
-	b.until(`document.querySelector('[data-testid="tenant"]').dataset.slug === 'globex' && document.querySelectorAll('[data-testid="order"]').length`)
-	if got := b.text("permissions"); got != "orders:read" {
+	v.Click(control("switch"))
+	v.signedIn("globex")
+	if got := v.reads("permissions"); got != "orders:read" {
 		t.Errorf("permissions at globex: %q", got)
 	}
-	if strings.Contains(b.evaluate(`document.querySelector('tbody').textContent`), "Zoë") {
+	if strings.Contains(v.reads("orders"), "Zoë") {
 		t.Error("globex shows an order of acme")
 	}
-	b.click(control("refund"))
-	b.until(`document.querySelector('[data-testid="problem"]').textContent`)
-	if got := b.text("problem"); !strings.Contains(got, "needs orders:refund") || !strings.Contains(got, "viewer of Globex") {
+	v.Click(control("refund"))
+	v.told("problem", "needs orders:refund")
+	if got := v.reads("problem"); !strings.Contains(got, "viewer of Globex") {
 		t.Errorf("a refusal reads %q", got)
 	}
-	b.picture("3-refused")
-	b.evaluate(`document.querySelectorAll('details').forEach((d) => { d.open = true })`)
-	b.picture("4-claims")
+	v.picture("3-refused")
+	v.Eval(`document.querySelectorAll('details').forEach((d) => { d.open = true })`)
+	v.picture("4-claims")
 
-	b.click(control("sign-out"))
-	b.until(`!document.querySelector('[data-testid="signed-out"]')?.hidden && location.origin === '` + p.Frontend + `' && 'out'`)
-	if got := b.evaluate(`localStorage.getItem('orders.session')`); got != "null" {
+	v.Click(control("sign-out"))
+	v.signedOut()
+	if got := v.Eval(`localStorage.getItem('orders.session')`); got != "null" {
 		t.Errorf("signed out, but the browser keeps %s", got)
 	}
-	// The session at the identity server is over too: signing in asks for the password.
-	b.signIn(p, "layla@globex.example", "")
-	b.until(`document.title && !document.querySelector('#password') && document.querySelector('button')`)
-	b.picture("5-choose-organization")
-	b.evaluate(`[...document.querySelectorAll('button')].find((e) => e.textContent.includes('Globex')).click()`)
-	b.signedIn()
-	b.picture("6-right-to-left")
-	b.fits()
-	b.click(control("sign-out"))
-	b.until(`!document.querySelector('[data-testid="signed-out"]')?.hidden && location.origin === '` + p.Frontend + `' && 'out'`)
-	b.signIn(p, "wilhelmina@acme.example", "acme")
-	b.signedIn()
-	b.picture("7-long-name")
-	b.fits()
+	// The session at the identity server is over too: the next person is asked for a password.
+	v.signIn("grace@acme.example", "")
+	v.signedIn("acme") // her only one, so that there is nothing to choose
+}
+
+func rightToLeft(_ *testing.T, v visitor) {
+	v.signIn("layla@globex.example", "")
+	v.See("button.choice")
+	v.picture("5-choose-organization")
+	v.ClickText("Globex")
+	v.signedIn("globex")
+	v.picture("6-right-to-left")
+	v.fits()
+}
+
+func longName(t *testing.T, v visitor) {
+	v.signIn("wilhelmina@acme.example", "acme")
+	v.signedIn("acme")
+	v.picture("7-long-name")
+	v.fits()
 
 	// An organization that is not hers: she is told, and stays where she was.
-	b.click(control("switch"))
-	b.signedIn()
-	b.until(`document.querySelector('[data-testid="problem"]').textContent`)
-	if got := b.text("tenant"); got != "Acme Corporation" {
+	v.Click(control("switch"))
+	v.Until(element("problem") + `?.textContent.includes('this organization is not yours')`)
+	v.signedIn("acme")
+	if got := v.reads("tenant"); got != "Acme Corporation" {
 		t.Errorf("after a refused switch she works at %q", got)
 	}
-	b.picture("8-refused-switch")
+	v.picture("8-refused-switch")
 }

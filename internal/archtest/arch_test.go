@@ -142,6 +142,9 @@ func TestTheChecksNoticeWhatTheyForbid(t *testing.T) {
 		{"config asks pgx about a URL and no more", "internal/config/x.go", `import "github.com/jackc/pgx/v5/pgxpool"`, checkReserved, "SQL lives in internal/postgres"},
 		{"generated statements have one caller", "internal/app/x.go", `import "` + ours + `internal/postgres/sqlcgen"`, checkReserved, "called by one package"},
 		{"test databases stay out of the binary", "internal/app/x.go", `import "` + ours + `internal/postgres/pgtest"`, checkReserved, "stay out of the binary"},
+		{"browsers stay out of the binary", "cmd/signet/x.go", `import "` + ours + `test/browsertest"`, checkReserved, "stays out of the binary"},
+		{"tests drive browsers through one package", "internal/ui/x_test.go", `import "github.com/chromedp/chromedp"`, checkReserved, "through test/browsertest"},
+		{"tests may drive browsers", "internal/ui/x_test.go", `import "` + ours + `test/browsertest"`, checkReserved, ""},
 
 		{"a client", "internal/issuer/x.go", `import "net/http"; var c http.Client`, checkOutbound, "http.Client opens connections"},
 		{"a client under another name", "internal/issuer/x.go", `import web "net/http"; var c = web.DefaultClient`, checkOutbound, "web.DefaultClient opens connections"},

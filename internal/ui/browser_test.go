@@ -1,20 +1,14 @@
 package ui
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
+	"github.com/signet-id/signet/test/browsertest"
 )
 
 // gallery makes TestGallery write pictures: go test -run TestGallery -gallery=DIR ./internal/ui
@@ -24,69 +18,8 @@ var (
 	galleryOnly = flag.String("gallery-only", "", "comma-separated prefixes of state names")
 )
 
-// browser starts a headless Chromium of its own for the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("needs a browser: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root otherwise
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithLogf(t.Logf))
-	t.Cleanup(cancel)
-	ctx, expire := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(expire)
-	return ctx
-}
-
-// media emulates the person's preferences: "prefers-color-scheme=dark" and the like.
-func media(features ...string) chromedp.Action[chromedp.Void] {
-	params := emulation.SetEmulatedMediaParams{}
-	for _, feature := range features {
-		name, value, _ := strings.Cut(feature, "=")
-		params.Features = append(params.Features, &emulation.MediaFeature{Name: name, Value: value})
-	}
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, params)
-		return err
-	})
-}
-
-// focused lets the page believe that its window is in front, so that focus rings show.
-func focused() chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-		return err
-	})
-}
-
-// until evaluates expression again and again until it is true, across navigations: a page that
-// is being replaced cannot be asked, which is no answer yet.
-func until(ctx context.Context, expression string) (string, error) {
-	for {
-		// By the clock: a tab behind a pop-up draws no frames to poll on.
-		got, err := chromedp.Run(ctx, chromedp.Poll[string](expression, chromedp.WithPollingInterval(20*time.Millisecond)))
-		if err == nil || ctx.Err() != nil {
-			return got, err
-		}
-	}
-}
-
-// faults lists, in the page itself, what sticks out of the window or is too small to hit.
-const faults = `(() => {
+// misfits lists, in the page itself, what sticks out of the window or is too small to hit.
+const misfits = `(() => {
   const out = [];
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) out.push('page is ' + document.documentElement.scrollWidth + ' wide in ' + width);
@@ -101,21 +34,24 @@ const faults = `(() => {
   return out.join('; ');
 })()`
 
-func TestEveryPageFitsItsWindowAndItsTargetsAreLargeEnough(t *testing.T) {
-	t.Parallel()
-	ctx := browser(t)
+// openGallery opens a tab, and a server with all states as paths.
+func openGallery(t *testing.T) (tab *browsertest.Tab, url string) {
+	t.Helper()
+	tab = browsertest.Open(t, browsertest.Start(t), false)
+	tab.Provoke("Not allowed to launch 'test.acme.field:") // an app that nobody has installed
 	server := httptest.NewServer(galleryHandler(t, newRenderer(t)))
 	t.Cleanup(server.Close)
+	return tab, server.URL
+}
+
+func TestEveryPageFitsItsWindowAndItsTargetsAreLargeEnough(t *testing.T) {
+	t.Parallel()
+	tab, url := openGallery(t)
 	for _, width := range []int64{320, 1280} {
+		tab.Size(width, 700)
 		for _, s := range states() {
-			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 700), chromedp.Navigate(server.URL+"/"+s.name)); err != nil {
-				t.Fatalf("%s: %v", s.name, err)
-			}
-			found, err := chromedp.Run(ctx, chromedp.Evaluate[string](faults))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found != "" {
+			tab.Go(url + "/" + s.name)
+			if found := tab.Eval(misfits); found != "" {
 				t.Errorf("%s at %d px: %s", s.name, width, found)
 			}
 		}
@@ -124,9 +60,8 @@ func TestEveryPageFitsItsWindowAndItsTargetsAreLargeEnough(t *testing.T) {
 
 func TestFocusStartsWhereThePersonHasToAct(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
-	server := httptest.NewServer(galleryHandler(t, newRenderer(t)))
-	t.Cleanup(server.Close)
+	tab, url := openGallery(t)
+	tab.Focus()
 	for name, want := range map[string]string{
 		"sign-in":           "email",
 		"sign-in-prefilled": "password",
@@ -136,15 +71,9 @@ func TestFocusStartsWhereThePersonHasToAct(t *testing.T) {
 		"password":          "current_password",
 		"password-problems": "alert",
 	} {
-		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/"+name)); err != nil {
-			t.Fatal(err)
-		}
+		tab.Go(url + "/" + name)
 		// Autofocus is applied when the page is first drawn, a moment after it has loaded.
-		got, err := chromedp.Run(ctx, chromedp.Poll[string](
-			`document.activeElement !== document.body && (document.activeElement.id || document.activeElement.getAttribute('role'))`))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+		got := tab.Until(`document.activeElement !== document.body && (document.activeElement.id || document.activeElement.getAttribute('role'))`)
 		if got != want {
 			t.Errorf("%s: focus is on %q, want %q", name, got, want)
 		}
@@ -156,44 +85,22 @@ func TestGallery(t *testing.T) {
 	if *gallery == "" {
 		t.Skip("pictures are taken only with -gallery=DIR")
 	}
-	if err := os.MkdirAll(*gallery, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	ctx := browser(t)
-	server := httptest.NewServer(galleryHandler(t, newRenderer(t)))
-	t.Cleanup(server.Close)
+	tab, url := openGallery(t)
+	tab.Focus() // so that focus rings show
 	for _, size := range [][2]int64{{1200, 860}, {390, 800}, {320, 700}} {
 		for _, scheme := range []string{"light", "dark"} {
+			tab.Prefer("prefers-color-scheme=" + scheme)
 			for _, s := range states() {
 				wanted := *galleryOnly == ""
 				for _, prefix := range strings.Split(*galleryOnly, ",") {
 					wanted = wanted || strings.HasPrefix(s.name, prefix)
 				}
-				if !wanted || (size[0] == 320) != (strings.HasSuffix(s.name, "-long")) && size[0] == 320 {
+				if !wanted || size[0] == 320 && !strings.HasSuffix(s.name, "-long") {
 					continue
 				}
-				err := chromedp.Do(ctx, focused(), chromedp.EmulateViewport(size[0], size[1]),
-					media("prefers-color-scheme="+scheme), chromedp.Navigate(server.URL+"/"+s.name))
-				if err != nil {
-					t.Fatal(err)
-				}
-				// A window as tall as the page: pictures beyond the window come out shifted in
-				// right-to-left pages.
-				height, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
-				if err == nil {
-					err = chromedp.Do(ctx, chromedp.EmulateViewport(size[0], height))
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-				if err != nil {
-					t.Fatal(err)
-				}
-				name := fmt.Sprintf("%s-%d-%s.png", s.name, size[0], scheme)
-				if err := os.WriteFile(filepath.Join(*gallery, name), picture, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				tab.Size(size[0], size[1])
+				tab.Go(url + "/" + s.name)
+				tab.Picture(filepath.Join(*gallery, fmt.Sprintf("%s-%d-%s.png", s.name, size[0], scheme)))
 			}
 		}
 	}

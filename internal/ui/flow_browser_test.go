@@ -6,7 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"github.com/signet-id/signet/test/browsertest"
 )
 
 // redirector answers every request with a redirect to the URL given.
@@ -29,7 +29,7 @@ func landing(t *testing.T) string {
 
 func TestABrowserFollowsTheRedirectAfterAFormOnlyToNamedTargets(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
+	chromium := browsertest.Start(t)
 	end := landing(t)
 	hop := redirector(t, end+"/done")
 	for name, c := range map[string]struct {
@@ -43,55 +43,47 @@ func TestABrowserFollowsTheRedirectAfterAFormOnlyToNamedTargets(t *testing.T) {
 		"the callback redirects on to an unnamed origin":    {hop + "/cb", []string{hop + "/cb"}, false},
 		"the callback redirects on and the scheme is named": {hop + "/cb", []string{"http:"}, true},
 	} {
-		r := newRenderer(t)
-		mux := http.NewServeMux()
-		mux.Handle(StaticPrefix, r.Static())
-		mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) {
-			_ = r.Render(w, 200, SignOut{Frame: Frame{FormTargets: c.targets}, Form: Form{Action: "/login"}})
+		t.Run(name, func(t *testing.T) {
+			r := newRenderer(t)
+			mux := http.NewServeMux()
+			mux.Handle(StaticPrefix, r.Static())
+			mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) {
+				_ = r.Render(w, 200, SignOut{Frame: Frame{FormTargets: c.targets}, Form: Form{Action: "/login"}})
+			})
+			mux.Handle("POST /login", http.RedirectHandler(c.location, http.StatusSeeOther))
+			server := httptest.NewServer(mux)
+			t.Cleanup(server.Close)
+			tab := browsertest.Open(t, chromium, false)
+			if !c.arrives {
+				tab.Provoke("form-action")
+			}
+			tab.Go(server.URL + "/login")
+			// A blocked navigation has no event of its own, but the policy's violation does.
+			tab.Eval(`document.addEventListener('securitypolicyviolation', () => { window.blocked = 'blocked' })`)
+			tab.Click(".main-action")
+			got := tab.Until(`document.title.startsWith('arrived') ? 'arrived' : window.blocked`)
+			if (got == "arrived") != c.arrives {
+				t.Error(got)
+			}
 		})
-		mux.Handle("POST /login", http.RedirectHandler(c.location, http.StatusSeeOther))
-		server := httptest.NewServer(mux)
-		// A blocked navigation has no event of its own, but the policy's violation does.
-		const outcome = `document.title.startsWith('arrived') ? 'arrived' : window.blocked`
-		err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/login"))
-		if err == nil {
-			_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](
-				`document.addEventListener('securitypolicyviolation', () => { window.blocked = 'blocked' }), true`))
-		}
-		if err == nil {
-			_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](`setTimeout(() => document.querySelector('.main-action').click(), 0), true`))
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		got, err := until(ctx, outcome)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if (got == "arrived") != c.arrives {
-			t.Errorf("%s: %s", name, got)
-		}
-		server.Close()
 	}
 }
 
 func TestAFormPostPageSubmitsItselfUnderItsPolicy(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
+	tab := browsertest.Open(t, browsertest.Start(t), false)
 	end := landing(t)
 	r := newRenderer(t)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux := http.NewServeMux()
+	mux.Handle(StaticPrefix, r.Static())
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		// "submit" would hide the method of that name in a careless script.
 		_ = r.Render(w, 200, FormPost{Action: end + "/cb", Params: []Hidden{{"state", "a b&c"}, {"submit", "x"}}})
-	}))
+	})
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL)); err != nil {
-		t.Fatal(err)
-	}
-	title, err := until(ctx, `document.title.startsWith('arrived') && document.title`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tab.Go(server.URL)
+	title := tab.Until(`document.title.startsWith('arrived') && document.title`)
 	if title != "arrived POST a b&c" {
 		t.Errorf("the client received %q", title)
 	}
@@ -99,7 +91,7 @@ func TestAFormPostPageSubmitsItselfUnderItsPolicy(t *testing.T) {
 
 func TestAPopUpFindsItsOpenerAfterSigningInAndTheAccountPageHasNone(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
+	tab := browsertest.Open(t, browsertest.Start(t), false)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		if r.URL.Path == "/cb" {
@@ -115,18 +107,9 @@ func TestAPopUpFindsItsOpenerAfterSigningInAndTheAccountPageHasNone(t *testing.T
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	for path, want := range map[string]string{"/popup": "signed in", "/account": "severed"} {
-		if err := chromedp.Do(ctx, chromedp.Navigate(app.URL)); err != nil {
-			t.Fatal(err)
-		}
-		_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](
-			`addEventListener('message', e => { window.got = e.data }); window.popup = open('`+server.URL+path+`'); true`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := until(ctx, `window.got || (window.popup.closed && 'severed')`)
-		if err != nil {
-			t.Fatal(err)
-		}
+		tab.Go(app.URL)
+		tab.Eval(`(addEventListener('message', (e) => { window.got = e.data }), window.popup = open('` + server.URL + path + `'), '')`)
+		got := tab.Until(`window.got || (window.popup.closed && 'severed')`)
 		if got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}

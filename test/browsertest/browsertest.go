@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,8 +63,9 @@ type Tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu     sync.Mutex
-	faults []string
+	mu       sync.Mutex
+	faults   []string
+	provoked []string
 }
 
 // Open opens a tab in the browser of ctx, or in a fresh profile within it when alone is set.
@@ -113,11 +115,19 @@ func (b *Tab) hear(event any) {
 			fault = "console.error was called"
 		}
 	}
-	if fault != "" {
-		b.mu.Lock()
-		defer b.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	provoked := slices.ContainsFunc(b.provoked, func(part string) bool { return strings.Contains(fault, part) })
+	if fault != "" && !provoked {
 		b.faults = append(b.faults, fault)
 	}
+}
+
+// Provoke makes complaints with that text no faults from now on: the test is out for them.
+func (b *Tab) Provoke(part string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.provoked = append(b.provoked, part)
 }
 
 // Context is the tab's, for opening others in the same browser.
@@ -134,13 +144,9 @@ func (b *Tab) Faults() []string {
 
 // picture keeps what the tab showed; `go test -artifacts` keeps it longer than the test.
 func (b *Tab) picture() {
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		return // the tab is gone
-	}
-	path := filepath.Join(b.t.ArtifactDir(), strings.ReplaceAll(b.t.Name(), "/", "_")+".png")
-	if os.WriteFile(path, png, 0o600) == nil {
-		b.t.Logf("the tab showed: %s (kept with -artifacts)", path)
+	file := filepath.Join(b.t.ArtifactDir(), strings.ReplaceAll(b.t.Name(), "/", "_")+".png")
+	if b.shoot(file) == nil { // else the tab is gone
+		b.t.Logf("the tab showed: %s (kept with -artifacts)", file)
 	}
 }
 

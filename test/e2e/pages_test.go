@@ -175,11 +175,7 @@ func keyboardOnly(t *testing.T, p person) {
 			p.Do(chromedp.KeyEvent(k))
 		}
 	}
-	// Headless tabs are never in front: without this the page has no focus.
-	p.Do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-		return err
-	}))
+	p.Focus()
 	p.authorize("partner", "organization", "prompt=consent")
 	p.Until(`document.activeElement.id === 'email'`)
 	press(apptest.Ada, kb.Tab, apptest.Password, kb.Enter)
