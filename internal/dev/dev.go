@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // failed because of that.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that ctx ended is why the start failed
 	}
 	return err
 }
