@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -92,7 +93,7 @@ func (s *service) guard(permission string, next func(http.ResponseWriter, *http.
 		switch {
 		case errors.Is(err, errUnavailable):
 			s.Log.WarnContext(r.Context(), "orders: tokens cannot be verified", "error", err)
-			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Retry-After", strconv.Itoa(int(refetchPause/time.Second)))
 			fail(w, http.StatusServiceUnavailable, "temporarily_unavailable", "The issuer's keys cannot be fetched right now.", "")
 		case err != nil:
 			s.challenge(w, http.StatusUnauthorized, "invalid_token", err.Error(), "")

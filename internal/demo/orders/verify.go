@@ -19,11 +19,14 @@ import (
 const (
 	// leeway absorbs the difference between two machines' clocks.
 	leeway = 30 * time.Second
-	// refetchPause is the least time between two fetches that unknown key ids cause: a caller
-	// who invents key ids must not turn this service against the issuer.
+	// refetchPause is the least time between the starts of two fetches, whether the first one
+	// failed or not: a caller who invents key ids must not turn this service against the issuer.
 	refetchPause = 10 * time.Second
 	minKeyAge    = time.Minute
 	maxKeyAge    = 24 * time.Hour
+	// maxStale bounds for how long keys serve beyond their age while the issuer is away,
+	// whatever it allows: a key withdrawn meanwhile must not be good for ever.
+	maxStale     = 24 * time.Hour
 	maxDocument  = 1 << 20 // bytes
 	fetchTimeout = 5 * time.Second
 )
@@ -53,17 +56,27 @@ func (c Claims) Allows(permission string) bool {
 }
 
 // Verifier checks access tokens (RFC 9068 §4) by itself, against the issuer's published keys,
-// which it keeps as long as the issuer's Cache-Control allows. Build it with NewVerifier; it is
-// safe for concurrent use.
+// which it keeps as long as the issuer's Cache-Control allows: max-age, and then while they are
+// fetched anew or cannot be fetched (RFC 5861). Build it with NewVerifier; it is safe for
+// concurrent use, and no caller waits for a fetch that another caller's key id caused.
 type Verifier struct {
 	issuer, audience string
 	client           *http.Client
 	now              func() time.Time
 
-	mu        sync.Mutex // held during a fetch too: the others wait for its result
-	keys      jose.JSONWebKeySet
-	freshTill time.Time
-	triedAt   time.Time
+	mu      sync.Mutex // never held while the issuer is asked
+	keys    keySet
+	triedAt time.Time     // start of the latest fetch
+	failure error         // of the latest fetch that ended; nil if it succeeded
+	flight  chan struct{} // closed when the fetch under way ends; nil if there is none
+}
+
+// keySet is what one fetch brought, and for how long it may be used.
+type keySet struct {
+	jose.JSONWebKeySet
+	freshTill   time.Time // until then nobody asks again
+	renewTill   time.Time // until then a fetch is waited for by nobody
+	discardedAt time.Time // from then on it is not used at all
 }
 
 // NewVerifier returns a verifier of tokens that issuer made for audience.
@@ -142,30 +155,73 @@ func (v *Verifier) judge(payload []byte) (Claims, error) {
 	return c.Claims, nil
 }
 
-// key returns the public key with that id, from memory whenever possible.
+// key returns the public key with that id, from memory whenever possible. Who names a key that
+// is fresh, or that the issuer being away makes the best there is, waits for nothing.
 func (v *Verifier) key(ctx context.Context, kid string) (jose.JSONWebKey, error) {
+	found, flight := v.look(ctx, kid)
+	if flight != nil {
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			return jose.JSONWebKey{}, fmt.Errorf("%w: %w", errUnavailable, ctx.Err())
+		}
+		v.mu.Lock()
+		found = v.keys.find(kid, v.now())
+		v.mu.Unlock()
+	}
+	if found != nil {
+		return *found, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.failure != nil && len(v.keys.Keys) > 0 && !v.now().Before(v.keys.discardedAt):
+		return jose.JSONWebKey{}, fmt.Errorf("%w, and those at hand are too old to be trusted: %w", errUnavailable, v.failure)
+	case v.failure != nil: // the key may well be a new one
+		return jose.JSONWebKey{}, fmt.Errorf("%w: %w", errUnavailable, v.failure)
+	}
+	return jose.JSONWebKey{}, errors.New("the token was signed with a key that the issuer does not publish")
+}
+
+// look returns the key, if it is known, and the fetch to wait for, if waiting may help.
+func (v *Verifier) look(ctx context.Context, kid string) (*jose.JSONWebKey, <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.now()
-	found := v.find(kid)
-	stale := !now.Before(v.freshTill)
-	if (stale || found == nil) && now.Sub(v.triedAt) >= refetchPause {
-		v.triedAt = now
-		// Not the request's context: whoever waits behind this request needs the keys too.
-		err := v.fetch(context.WithoutCancel(ctx))
-		if found = v.find(kid); err != nil && found == nil {
-			v.triedAt = time.Time{} // a failure teaches nothing about the key id
-			return jose.JSONWebKey{}, fmt.Errorf("%w: %w", errUnavailable, err)
-		}
+	found := v.keys.find(kid, now)
+	if found != nil && now.Before(v.keys.freshTill) {
+		return found, nil
 	}
-	if found == nil {
-		return jose.JSONWebKey{}, errors.New("the token was signed with a key that the issuer does not publish")
+	if v.flight == nil && now.Sub(v.triedAt) >= refetchPause {
+		v.triedAt, v.flight = now, make(chan struct{})
+		// Not the request's context: whoever waits for the same keys needs them too.
+		go v.refresh(context.WithoutCancel(ctx), v.flight)
 	}
-	return *found, nil
+	// A key past its age is used at once while it is being renewed in time, or when the issuer
+	// is known to be away. Otherwise this service was idle: the key may have been withdrawn.
+	if found != nil && (v.failure != nil || now.Before(v.keys.renewTill)) {
+		return found, nil
+	}
+	return found, v.flight
 }
 
-func (v *Verifier) find(kid string) *jose.JSONWebKey {
-	for _, k := range v.keys.Keys {
+// refresh fetches the keys and then wakes those who wait on done.
+func (v *Verifier) refresh(ctx context.Context, done chan struct{}) {
+	keys, err := v.fetch(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failure = err; err == nil {
+		v.keys = keys
+	}
+	v.flight = nil
+	close(done)
+}
+
+func (s keySet) find(kid string, now time.Time) *jose.JSONWebKey {
+	if !now.Before(s.discardedAt) {
+		return nil
+	}
+	for _, k := range s.Keys {
 		if kid != "" && k.KeyID == kid && k.Use == "sig" && k.IsPublic() {
 			return &k
 		}
@@ -174,25 +230,29 @@ func (v *Verifier) find(kid string) *jose.JSONWebKey {
 }
 
 // fetch asks the discovery document where the keys are (RFC 8414 §3) and reads them.
-func (v *Verifier) fetch(ctx context.Context) error {
+func (v *Verifier) fetch(ctx context.Context) (keySet, error) {
 	var metadata struct {
 		Issuer  string `json:"issuer"`
 		JWKSURI string `json:"jwks_uri"`
 	}
 	if _, err := v.get(ctx, v.issuer+"/.well-known/openid-configuration", &metadata); err != nil {
-		return err
+		return keySet{}, err
 	}
 	if metadata.Issuer != v.issuer { // RFC 8414 §3.3
-		return fmt.Errorf("the discovery document is that of %q", metadata.Issuer)
+		return keySet{}, fmt.Errorf("the discovery document is that of %q", metadata.Issuer)
 	}
-	var keys jose.JSONWebKeySet
-	header, err := v.get(ctx, metadata.JWKSURI, &keys)
+	var keys keySet
+	header, err := v.get(ctx, metadata.JWKSURI, &keys.JSONWebKeySet)
 	if err != nil {
-		return err
+		return keySet{}, err
 	}
-	v.keys = keys
-	v.freshTill = v.now().Add(maxAge(header))
-	return nil
+	age := directive(header, "max-age")
+	keys.freshTill = v.now().Add(min(max(age, minKeyAge), maxKeyAge))
+	renew := directive(header, "stale-while-revalidate")
+	stale := directive(header, "stale-if-error")
+	keys.renewTill = keys.freshTill.Add(min(renew, maxStale))
+	keys.discardedAt = keys.freshTill.Add(min(max(renew, stale), maxStale))
+	return keys, nil
 }
 
 func (v *Verifier) get(ctx context.Context, url string, into any) (http.Header, error) {
@@ -219,13 +279,13 @@ func (v *Verifier) get(ctx context.Context, url string, into any) (http.Header, 
 	return res.Header, nil
 }
 
-// maxAge reads how long a document may be kept (RFC 9111 §5.2.2.1), within bounds.
-func maxAge(h http.Header) time.Duration {
-	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
-		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil && strings.EqualFold(name, "max-age") {
-			return min(max(time.Duration(seconds)*time.Second, minKeyAge), maxKeyAge)
+// directive reads a duration of Cache-Control (RFC 9111 §5.2.2, RFC 5861); 0 if it is not there.
+func directive(h http.Header, name string) time.Duration {
+	for d := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
+		n, value, _ := strings.Cut(strings.TrimSpace(d), "=")
+		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil && strings.EqualFold(n, name) {
+			return time.Duration(seconds) * time.Second
 		}
 	}
-	return minKeyAge
+	return 0
 }

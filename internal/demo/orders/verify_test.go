@@ -7,9 +7,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,6 +32,8 @@ type issuer struct {
 	kid     atomic.Value
 	fetches atomic.Int64
 	down    atomic.Bool
+	asked   atomic.Int64                  // for the discovery document, answered or not
+	hold    atomic.Pointer[chan struct{}] // if set, discovery answers once it is closed
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -40,7 +45,14 @@ func newIssuer(t *testing.T) *issuer {
 	i := &issuer{private: private}
 	i.kid.Store("k1")
 	mux := http.NewServeMux()
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		i.asked.Add(1)
+		if hold := i.hold.Load(); hold != nil {
+			select {
+			case <-*hold:
+			case <-r.Context().Done():
+			}
+		}
 		if i.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -49,7 +61,7 @@ func newIssuer(t *testing.T) *issuer {
 	})
 	mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) {
 		i.fetches.Add(1)
-		w.Header().Set("Cache-Control", "public, max-age=300")
+		w.Header().Set("Cache-Control", "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400")
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 			{Key: private.Public(), KeyID: i.kid.Load().(string), Algorithm: "ES256", Use: "sig"},
 		}})
@@ -77,8 +89,11 @@ func (i *issuer) claims(change map[string]any) map[string]any {
 
 func (i *issuer) sign(t *testing.T, alg jose.SignatureAlgorithm, key any, typ string, claims map[string]any) string {
 	t.Helper()
-	opts := &jose.SignerOptions{}
-	opts.WithHeader(jose.HeaderKey("kid"), "k1")
+	return i.signWith(t, alg, key, (&jose.SignerOptions{}).WithHeader(jose.HeaderKey("kid"), "k1"), typ, claims)
+}
+
+func (i *issuer) signWith(t *testing.T, alg jose.SignatureAlgorithm, key any, opts *jose.SignerOptions, typ string, claims map[string]any) string {
+	t.Helper()
 	if typ != "" {
 		opts.WithType(jose.ContentType(typ))
 	}
@@ -175,56 +190,231 @@ func TestAKeyServesItsOwnAlgorithmAlone(t *testing.T) {
 	i := newIssuer(t)
 	v := NewVerifier(i.URL, audience, at(start))
 	v.keys.Keys = []jose.JSONWebKey{{Key: i.private.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}
-	v.freshTill = start.Add(time.Hour)
+	v.keys.freshTill, v.keys.discardedAt = start.Add(time.Hour), start.Add(time.Hour)
 	if _, err := v.Verify(context.Background(), i.token(t, "at+jwt", nil)); err == nil || !strings.Contains(err.Error(), "algorithm") {
 		t.Error(err)
 	}
 }
 
+// meter judges tokens at a time of its own and counts what the issuer was asked.
+type meter struct {
+	*Verifier
+	issuer *issuer
+	clock  atomic.Int64 // nanoseconds after start
+}
+
+func newMeter(i *issuer) *meter {
+	m := &meter{issuer: i}
+	m.Verifier = NewVerifier(i.URL, audience, m.time)
+	return m
+}
+
+func (m *meter) time() time.Time      { return start.Add(time.Duration(m.clock.Load())) }
+func (m *meter) pass(d time.Duration) { m.clock.Add(int64(d)) }
+
+// verify judges a token signed with the key k1, whose header says kid.
+func (m *meter) verify(t *testing.T, kid string) error {
+	t.Helper()
+	opts := (&jose.SignerOptions{}).WithHeader(jose.HeaderKey("kid"), kid)
+	token := m.issuer.signWith(t, jose.ES256, m.issuer.private, opts, "at+jwt", m.issuer.claims(map[string]any{"exp": m.time().Add(time.Hour).Unix()}))
+	_, err := m.Verify(t.Context(), token)
+	return err
+}
+
+// landed waits until no fetch is under way.
+func (m *meter) landed() {
+	m.mu.Lock()
+	flight := m.flight
+	m.mu.Unlock()
+	if flight != nil {
+		<-flight
+	}
+}
+
+const maxAge = 5 * time.Minute // that the issuer of these tests names
+
 func TestKeysAreFetchedOnceAndWhenTheyChange(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
-	now := start
-	v := NewVerifier(i.URL, audience, func() time.Time { return now })
-	verify := func() error {
-		_, err := v.Verify(context.Background(), i.token(t, "at+jwt", map[string]any{"exp": now.Add(time.Hour).Unix()}))
-		return err
-	}
+	m := newMeter(i)
 	expect := func(fetches int64, ok bool) {
 		t.Helper()
-		if err := verify(); (err == nil) != ok || i.fetches.Load() != fetches {
+		err := m.verify(t, "k1")
+		m.landed()
+		if (err == nil) != ok || i.fetches.Load() != fetches {
 			t.Errorf("%d fetches, want %d; %v", i.fetches.Load(), fetches, err)
 		}
 	}
 	expect(1, true)
 	expect(1, true)
-	now = now.Add(5*time.Minute + time.Second)
+	m.pass(maxAge + time.Second)
 	expect(2, true) // max-age has passed
 
 	i.down.Store(true)
-	now = now.Add(5*time.Minute + time.Second)
+	m.pass(maxAge + time.Second)
 	expect(2, true) // the issuer is away: what is known still serves
 	i.down.Store(false)
 
 	i.kid.Store("k2")
-	now = now.Add(5*time.Minute + time.Second)
+	m.pass(refetchPause)
+	expect(3, true)  // the issuer was away when last asked: nobody waits for it
 	expect(3, false) // k1 is gone
 	expect(3, false) // and asking again at once costs nothing
 	i.kid.Store("k1")
-	now = now.Add(refetchPause)
+	m.pass(refetchPause)
 	expect(4, true)
+}
+
+// A key withdrawn while nobody called must not open the door to the first who does.
+func TestAfterAnIdleTimeTheKeysAreAskedForBeforeATokenIsBelieved(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	m := newMeter(i)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Fatal(err)
+	}
+	i.kid.Store("k2")
+	m.pass(maxAge + time.Hour)
+	if err := m.verify(t, "k1"); err == nil || !strings.Contains(err.Error(), "does not publish") {
+		t.Errorf("believed, or refused for another reason: %v", err)
+	}
 }
 
 func TestATokenCannotBeJudgedWhileTheKeysCannotBeFetched(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
+	m := newMeter(i)
 	i.down.Store(true)
-	v := NewVerifier(i.URL, audience, at(start))
-	if _, err := v.Verify(context.Background(), i.token(t, "at+jwt", nil)); !errors.Is(err, errUnavailable) {
+	if err := m.verify(t, "k1"); !errors.Is(err, errUnavailable) {
 		t.Fatal(err)
 	}
 	i.down.Store(false)
-	if _, err := v.Verify(context.Background(), i.token(t, "at+jwt", nil)); err != nil {
-		t.Errorf("the next caller still meets the failure: %v", err)
+	m.pass(refetchPause)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Errorf("the failure outlives the pause: %v", err)
+	}
+}
+
+func TestInventedKeyIDsCauseOneFetchPerPauseWhileTheIssuerIsAway(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	i.down.Store(true)
+	m := newMeter(i)
+	for range 2 {
+		before := i.asked.Load()
+		for n := range 20 {
+			err := m.verify(t, "invented-"+strconv.Itoa(n))
+			// The reason is kept: a key that cannot be looked up is not called unpublished.
+			if !errors.Is(err, errUnavailable) || !strings.Contains(err.Error(), "503") {
+				t.Fatal(err)
+			}
+		}
+		if got := i.asked.Load() - before; got != 1 {
+			t.Errorf("the issuer was asked %d times", got)
+		}
+		m.pass(refetchPause)
+	}
+}
+
+func TestAHangingIssuerKeepsNoKnownKeyWaiting(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	m := newMeter(i)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	i.hold.Store(&release)
+	m.pass(refetchPause)
+	const callers = 5
+	invented := make(chan error, callers)
+	for n := range callers {
+		go func() { invented <- m.verify(t, "invented-"+strconv.Itoa(n)) }()
+	}
+	for i.asked.Load() < 2 {
+		runtime.Gosched()
+	}
+	known := func(when string) {
+		t.Helper()
+		if err := m.verify(t, "k1"); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.flight == nil {
+			t.Errorf("%s: waited until the fetch had ended", when)
+		}
+	}
+	known("fresh")
+	m.pass(maxAge)
+	known("being renewed")
+	close(release)
+	for range callers {
+		if err := <-invented; err == nil || errors.Is(err, errUnavailable) {
+			t.Error(err)
+		}
+	}
+	if got := i.asked.Load(); got != 2 {
+		t.Errorf("the issuer was asked %d times, want one fetch for all", got)
+	}
+}
+
+func TestWhoeverHangsUpDoesNotWaitForTheKeys(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	release := make(chan struct{})
+	i.hold.Store(&release)
+	defer close(release)
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if _, err := newMeter(i).Verify(ctx, i.token(t, "at+jwt", nil)); !errors.Is(err, context.Canceled) || !errors.Is(err, errUnavailable) {
+		t.Error(err)
+	}
+}
+
+func TestStaleKeysServeForADayAtMostWhileTheIssuerIsAway(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	m := newMeter(i)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Fatal(err)
+	}
+	i.down.Store(true)
+	m.pass(maxAge + 24*time.Hour - time.Second)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Errorf("within the day: %v", err)
+	}
+	m.pass(time.Second)
+	if err := m.verify(t, "k1"); !errors.Is(err, errUnavailable) || !strings.Contains(err.Error(), "too old") {
+		t.Errorf("after the day: %v", err)
+	}
+	i.down.Store(false)
+	m.pass(refetchPause)
+	if err := m.verify(t, "k1"); err != nil {
+		t.Errorf("once the issuer is back: %v", err)
+	}
+}
+
+func TestHowLongKeysServeIsReadFromTheAnswerWithinBounds(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]struct{ fresh, renew, discarded time.Duration }{
+		"":                          {minKeyAge, minKeyAge, minKeyAge},
+		"no-store":                  {minKeyAge, minKeyAge, minKeyAge},
+		"max-age=x, stale-if-error": {minKeyAge, minKeyAge, minKeyAge},
+		"public, Max-Age=300":       {maxAge, maxAge, maxAge},
+		"max-age=300, stale-if-error=60, stale-while-revalidate=30": {maxAge, maxAge + 30*time.Second, maxAge + time.Minute},
+		"max-age=99999999, stale-if-error=99999999":                 {maxKeyAge, maxKeyAge, maxKeyAge + maxStale},
+	} {
+		mux := http.NewServeMux()
+		s := httptest.NewServer(mux)
+		mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", header)
+			_, _ = io.WriteString(w, `{"issuer":"`+s.URL+`","jwks_uri":"`+s.URL+`/jwks","keys":[]}`)
+		})
+		got, err := NewVerifier(s.URL, audience, at(start)).fetch(t.Context())
+		s.Close()
+		if err != nil || got.freshTill.Sub(start) != want.fresh || got.renewTill.Sub(start) != want.renew || got.discardedAt.Sub(start) != want.discarded {
+			t.Errorf("%q: %v %v %v, %v", header, got.freshTill.Sub(start), got.renewTill.Sub(start), got.discardedAt.Sub(start), err)
+		}
 	}
 }
