@@ -33,15 +33,15 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// listening returns the addresses in the log line that says so.
+// listening returns the addresses in the last log line that says so.
 func (o *output) listening() (public, ops string) {
 	for line := range strings.Lines(o.String()) {
 		var rec struct{ Msg, Public, Ops string }
 		if json.Unmarshal([]byte(line), &rec) == nil && rec.Msg == "listening" {
-			return "http://" + rec.Public, "http://" + rec.Ops
+			public, ops = "http://"+rec.Public, "http://"+rec.Ops
 		}
 	}
-	return "", ""
+	return public, ops
 }
 
 func environ(t *testing.T, more ...string) []string {
@@ -105,6 +105,64 @@ func TestServeAnswersOnTwoListenersUntilItIsToldToStop(t *testing.T) {
 	}
 	if out.String() != "" {
 		t.Errorf("standard output: %q", out.String())
+	}
+}
+
+// A replica that starts before its database was migrated is alive and not ready, and nothing is
+// sent to it until it serves.
+func TestServeIsNotReadyWhileMigrationsArePendingAndServesOnceTheyAreApplied(t *testing.T) {
+	t.Parallel()
+	env := environ(t, "DATABASE_URL="+pgtest.Empty(t))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var out, log output
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"serve"}, env, &out, &log) }()
+	t.Cleanup(func() { cancel(); <-code })
+	await := func(what string, holds func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not happen:\n%s", what, log.String())
+			}
+		}
+	}
+
+	var public, ops string
+	await("listening", func() bool { public, ops = log.listening(); return public != "" })
+	if status, _ := get(t, ops+"/healthz"); status != 200 {
+		t.Errorf("healthz: %d", status)
+	}
+	if status, body := get(t, ops+"/readyz"); status != 503 || !strings.Contains(body, `"database":"ok","migrations":"failing","serving":"failing"`) {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	if status, body := get(t, public+"/.well-known/openid-configuration"); status != 503 || body == "" {
+		t.Errorf("while it waits: %d %q", status, body)
+	}
+
+	if c := run(ctx, []string{"migrate"}, env, io.Discard, &out); c != 0 {
+		t.Fatalf("migrate: %s", out.String())
+	}
+	await("the end of waiting", func() bool {
+		// The listeners are closed and opened again: an answer, when there is one, must be true.
+		res, err := http.Get(ops + "/readyz")
+		if err != nil {
+			return true
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode == 200 {
+			t.Fatalf("ready while everything is refused: %s", body)
+		}
+		return err != nil || !strings.Contains(string(body), "unready")
+	})
+	await("serving", func() bool { return strings.Count(log.String(), `"msg":"listening"`) == 2 })
+	public, ops = log.listening()
+	if status, body := get(t, ops+"/readyz"); status != 200 {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	if status, _ := get(t, public+"/.well-known/openid-configuration"); status != 200 {
+		t.Errorf("discovery: %d", status)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -30,9 +31,14 @@ func awaitDatabase(ctx context.Context, o Options, db *postgres.DB, metrics serv
 	sc := server.FromConfig(o.Config)
 	sc.Refuse = func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "This service is starting. Try again in a moment.\n") // a caller that hung up asks again
 	}
-	sc.Checks = databaseChecks(db)
+	// The database may be ready before the next look at it: until then everything is still
+	// refused, so nothing must be sent here.
+	sc.Checks = append(databaseChecks(db), server.Check{Name: "serving", Probe: func(context.Context) error { return errNotServing }})
+	sc.ShutdownDelay = 0 // readiness has failed all along
 	sc.Metrics, sc.Log, sc.Now = metrics, o.Log.With("phase", "waiting for the database"), o.Now
 	s, err := server.New(sc)
 	if err != nil {
@@ -73,5 +79,8 @@ func prepare(ctx context.Context, o Options, db *postgres.DB) error {
 	_, err = postgres.Up(ctx, o.Config.Database.URL, o.Log)
 	return err
 }
+
+// errNotServing says that the public listener refuses everything.
+var errNotServing = errors.New("waiting for the database")
 
 var _ server.Metrics = (*telemetry.Metrics)(nil)
