@@ -153,6 +153,7 @@ func TestNeitherLogNorAuditHoldsASecret(t *testing.T) {
 	next := refresh(t, a, tokens.Text("refresh_token"))
 	a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}}, apptest.Basic("machine"))
 	a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *http.Request) { r.SetBasicAuth("machine", "a wrong secret") })
+	a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"admin"}}, apptest.Basic("machine"))
 	b := a.Browser(t)
 	b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, "a wrong password indeed")
 	a.Get(t, "/userinfo", apptest.Bearer(tokens.Text("access_token")))

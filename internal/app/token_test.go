@@ -386,3 +386,38 @@ func TestResourceIndicatorsChooseTheAudience(t *testing.T) {
 		t.Errorf("%d %s", out.Status, out.Raw)
 	}
 }
+
+func TestAResourceThatWasNotGrantedDoesNotCostTheCode(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	form := apptest.RedeemForm("spa", a.Code(t, "spa", apptest.Ada)) // for the default audience alone
+	for _, resource := range []string{"https://billing.example", "https://unheard-of.example", "relative"} {
+		form.Set("resource", resource)
+		if out := a.PostForm(t, "/token", form); out.Error() != "invalid_target" {
+			t.Errorf("%s: %d %s", resource, out.Status, out.Raw)
+		}
+	}
+	form.Del("resource")
+	if out := a.PostForm(t, "/token", form); out.Status != http.StatusOK {
+		t.Errorf("afterwards: %d %s", out.Status, out.Raw)
+	}
+}
+
+func TestWhatAClientIsNoLongerRegisteredForIsLeftOut(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	tokens := a.Tokens(t, "spa", apptest.Ada, "scope=openid orders:read orders:write")
+	exec(t, a, `UPDATE client SET scopes = '{openid,orders:read}', audiences = '{https://billing.example}' WHERE id = 'spa'`)
+	token := tokens.Text("refresh_token")
+	var out apptest.Answer
+	for range 100 { // the replica hears of the change a moment later
+		if out = refresh(t, a, token); out.Text("scope") == "openid orders:read" {
+			break
+		}
+		token = out.Text("refresh_token")
+	}
+	c := apptest.Claims(t, out.Text("access_token"))
+	if c["scope"] != "openid orders:read" || slices.Contains(strs(c["aud"]), apptest.Orders) || len(strs(c["permissions"])) != 0 {
+		t.Errorf("claims %v", c)
+	}
+}

@@ -61,6 +61,12 @@ type Membership struct {
 	Roles  []string
 }
 
+// Among narrows a list of memberships. The zero value narrows nothing.
+type Among struct {
+	Tenant    id.Tenant // this one alone
+	Reference string    // the one with this slug or identifier alone
+}
+
 // Permission is something a resource server lets people do: a slug such as "orders:read"
 // that means something to one audience only.
 type Permission struct {

@@ -48,10 +48,18 @@ type Redemption struct {
 	Code          secret.Hash
 	Client        client.ID
 	RedirectURI   string
-	CodeChallenge string // computed from the verifier; "" when there was none
-	OpenFamily    bool   // whether the client gets a refresh token
+	CodeChallenge string   // computed from the verifier; "" when there was none
+	Audiences     []string // asked for; all of them must have been granted
+	OpenFamily    bool     // whether the client gets a refresh token
 	Idle          time.Duration
 	Absolute      time.Duration
+}
+
+// Code is a code as it stands, for telling why it was not spent.
+type Code struct {
+	Grant     id.Grant
+	Audiences []string
+	Spent     bool
 }
 
 // Redeemed is what a spent code yields.

@@ -34,7 +34,7 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	memberships, err := i.People.ListMemberships(ctx, u.ID)
+	memberships, err := i.People.ListMemberships(ctx, u.ID, directory.Among{})
 	if err != nil {
 		return err
 	}

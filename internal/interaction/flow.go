@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
 	"github.com/signet-id/signet/internal/id"
@@ -48,7 +49,10 @@ func (i *Interaction) next(r *http.Request, req authorization.Request) (step, er
 	facts := authorization.Facts{Now: i.Now(), Client: c, Session: s.visit.session}
 	if s.visit.signedIn() {
 		user := s.visit.session.User
-		if facts.Memberships, err = i.People.ListMemberships(ctx, user); err != nil {
+		// Narrowed by the store as well as by Next: a person may belong to more tenants than one
+		// list holds.
+		among := directory.Among{Tenant: c.Tenant, Reference: req.Organization}
+		if facts.Memberships, err = i.People.ListMemberships(ctx, user, among); err != nil {
 			return step{}, err
 		}
 		facts.Consented = func(t id.Tenant) ([]string, error) { return i.Consents.FindConsent(ctx, t, user, c.ID) }

@@ -75,7 +75,7 @@ type Endings interface {
 type People interface {
 	FindUserByEmail(ctx context.Context, normalized string) (directory.User, error)
 	FindUser(ctx context.Context, user id.User) (directory.User, error)
-	ListMemberships(ctx context.Context, user id.User) ([]directory.Membership, error)
+	ListMemberships(ctx context.Context, user id.User, among directory.Among) ([]directory.Membership, error)
 }
 
 // Passwords stores password hashes.

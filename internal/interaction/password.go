@@ -121,7 +121,7 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 	if current.Hash() == chosen.Hash() {
 		return ui.PasswordSame, nil
 	}
-	memberships, err := i.People.ListMemberships(r.Context(), u.ID)
+	memberships, err := i.People.ListMemberships(r.Context(), u.ID, directory.Among{})
 	if err != nil {
 		return "", err
 	}

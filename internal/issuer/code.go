@@ -17,8 +17,8 @@ import (
 // codeGrant redeems authorization codes (RFC 6749 §4.1.3).
 type codeGrant struct{ grantHandler }
 
-// HandleTokenEndpointRequest spends the code. Client, redirect URI and PKCE are part of the
-// one statement that does it, so a request that fails any of them leaves the code unspent and
+// HandleTokenEndpointRequest spends the code. Client, redirect URI, PKCE and the resources asked
+// for are part of the one statement that does it, so a request that fails any of them leaves the code unspent and
 // one that passes them wins alone.
 func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	c, err := g.begin(r)
@@ -34,20 +34,22 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if err != nil {
 		return err
 	}
-	if _, err := resources(form, c.Audiences); err != nil {
-		return err // before the code is spent: a mistake must not cost it
+	asked, err := resources(form, c.Audiences)
+	if err != nil {
+		return err
 	}
 	redeemed, err := g.Codes.Redeem(ctx, grant.Redemption{
 		Code:          code.Hash(),
 		Client:        c.ID,
 		RedirectURI:   form.Get("redirect_uri"),
 		CodeChallenge: challenge,
+		Audiences:     asked,
 		OpenFamily:    c.Allows(client.GrantRefreshToken),
 		Idle:          g.Lifetimes.RefreshIdle,
 		Absolute:      g.Lifetimes.RefreshAbsolute,
 	})
 	if errors.Is(err, errdefs.ErrNotFound) {
-		return g.explain(ctx, code, c)
+		return g.explain(ctx, code, c, asked)
 	}
 	if err != nil {
 		return err
@@ -59,9 +61,9 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 		}
 		return fosite.ErrInvalidGrant.WithHint("The person is no longer a member of this tenant.")
 	}
-	audiences, err := narrowResources(r, redeemed.Grant)
-	if err != nil {
-		return err
+	audiences, ok := redeemed.NarrowAudiences(asked)
+	if !ok { // part of the statement that spent the code
+		return errInvalidTarget
 	}
 	n := &issuance{
 		grantType: client.GrantAuthorizationCode,
@@ -81,19 +83,23 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 
 // explain answers for a code that was not spent. A second use of one revokes all that the
 // first one yielded (RFC 6749 §4.1.2).
-func (g codeGrant) explain(ctx context.Context, code secret.Text, c client.Client) error {
+func (g codeGrant) explain(ctx context.Context, code secret.Text, c client.Client, asked []string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	reusedGrant, reused, err := g.Codes.CodeReused(ctx, code.Hash(), c.ID)
-	if err != nil {
+	found, err := g.Codes.FindCode(ctx, code.Hash(), c.ID)
+	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
 		return err
 	}
-	if reused {
-		if err := g.Families.RevokeGrant(ctx, reusedGrant, maxAccessToken); err != nil {
+	if found.Spent {
+		if err := g.Families.RevokeGrant(ctx, found.Grant, maxAccessToken); err != nil {
 			return err
 		}
-		g.Log.WarnContext(ctx, "authorization code used twice, grant revoked", "client", c.ID, "grant", reusedGrant)
-		g.record(ctx, audit.Event{Action: audit.CodeReused, Client: string(c.ID), Grant: reusedGrant})
+		g.Log.WarnContext(ctx, "authorization code used twice, grant revoked", "client", c.ID, "grant", found.Grant)
+		g.record(ctx, audit.Event{Action: audit.CodeReused, Client: string(c.ID), Grant: found.Grant})
+	}
+	granted := grant.Grant{Audiences: found.Audiences}
+	if _, ok := granted.NarrowAudiences(asked); err == nil && !found.Spent && !ok {
+		return errInvalidTarget
 	}
 	return fosite.ErrInvalidGrant.WithHint("The code is unknown, expired, already used, or belongs to another client, redirect_uri or code_verifier.")
 }

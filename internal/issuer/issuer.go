@@ -53,7 +53,7 @@ type Clients interface {
 type Codes interface {
 	Authorize(ctx context.Context, code secret.Hash, a grant.Authorization, lifetime time.Duration) error
 	Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed, error)
-	CodeReused(ctx context.Context, code secret.Hash, clientID client.ID) (id.Grant, bool, error)
+	FindCode(ctx context.Context, code secret.Hash, clientID client.ID) (grant.Code, error)
 }
 
 // Families rotates refresh tokens.

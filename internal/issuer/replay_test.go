@@ -21,8 +21,8 @@ type replayed struct {
 	revoked []id.Grant
 }
 
-func (s *replayed) CodeReused(ctx context.Context, _ secret.Hash, _ client.ID) (id.Grant, bool, error) {
-	return s.family.ID, true, ctx.Err()
+func (s *replayed) FindCode(ctx context.Context, _ secret.Hash, _ client.ID) (grant.Code, error) {
+	return grant.Code{Grant: s.family.ID, Spent: true}, ctx.Err()
 }
 
 func (s *replayed) FindFamily(ctx context.Context, _ id.Grant) (grant.Family, error) {
@@ -52,7 +52,7 @@ func TestAReplayRevokesTheGrantAlsoWhenTheCallerHangsUp(t *testing.T) {
 	gone, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	for what, err := range map[string]error{
-		"code":          codeGrant{h}.explain(gone, secret.New("code"), c),
+		"code":          codeGrant{h}.explain(gone, secret.New("code"), c, nil),
 		"refresh token": refreshGrant{h}.explain(gone, grant.RefreshToken{Family: s.family.ID, Generation: 0}, c),
 	} {
 		if e, expected := protocolError(err); !expected || e.ErrorField != "invalid_grant" {

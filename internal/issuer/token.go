@@ -57,23 +57,31 @@ func (i *Issuer) serveGrant(w http.ResponseWriter, r *http.Request, fixed string
 	form.Del("audience") // not a parameter here; fosite would give it a meaning
 	request, err := i.provider.NewAccessRequest(ctx, withForm(r, form), &tokenSession{})
 	if err != nil {
-		i.refuseToken(w, r, form.Get("grant_type"), form.Get("client_id"), err)
+		i.refuseToken(w, r, form.Get("grant_type"), request, err)
 		return
 	}
 	response, err := i.provider.NewAccessResponse(ctx, request)
 	if err != nil {
-		i.refuseToken(w, r, form.Get("grant_type"), request.GetClient().GetID(), err)
+		i.refuseToken(w, r, form.Get("grant_type"), request, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, response.ToMap())
 }
 
-func (i *Issuer) refuseToken(w http.ResponseWriter, r *http.Request, grantType, clientID string, err error) {
+// refuseToken answers a token request that was refused. It goes to the audit log when the client
+// has proven itself; anyone can send the others, and a log that is kept for good must not be
+// for anyone to fill.
+func (i *Issuer) refuseToken(w http.ResponseWriter, r *http.Request, grantType string, request fosite.AccessRequester, err error) {
 	e, _ := protocolError(err)
-	if len(clientID) > client.MaxID {
-		clientID = ""
+	var c client.Client
+	if request != nil {
+		c = viewOf(request.GetClient())
 	}
-	i.record(r.Context(), audit.Event{Action: audit.TokenRefused, Client: clientID, Detail: map[string]string{"grant_type": grantType, "error": e.ErrorField}})
+	i.Log.InfoContext(r.Context(), "token request refused", "grant_type", grantType, "error", e.ErrorField, "client", c.ID)
+	if c.ID != "" && !c.Public() {
+		i.record(r.Context(), audit.Event{Action: audit.TokenRefused, Client: string(c.ID), Tenant: c.Tenant,
+			Detail: map[string]string{"grant_type": grantType, "error": e.ErrorField}})
+	}
 	i.writeError(w, r, err)
 }
 
@@ -117,6 +125,9 @@ func (h grantHandler) PopulateTokenEndpointResponse(ctx context.Context, r fosit
 		return fosite.ErrUnknownRequest
 	}
 	n := r.GetSession().(*tokenSession).issue
+	// A grant never outlives what its client is registered for: what was withdrawn since is
+	// left out.
+	n.scopes, n.audiences = still(n.scopes, n.client.Scopes), still(n.audiences, n.client.Audiences)
 	now := h.Now()
 	token, jti, lifetime, err := h.accessToken(ctx, n, now)
 	if err != nil {
@@ -150,4 +161,9 @@ func (h grantHandler) PopulateTokenEndpointResponse(ctx context.Context, r fosit
 	}
 	h.record(ctx, event)
 	return nil
+}
+
+// still returns those of granted that are allowed.
+func still(granted, allowed []string) []string {
+	return slices.DeleteFunc(slices.Clone(granted), func(s string) bool { return !slices.Contains(allowed, s) })
 }

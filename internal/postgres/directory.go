@@ -58,10 +58,14 @@ func (s Directory) FindTenant(ctx context.Context, reference string) (directory.
 	return toTenant(row), wrap("find tenant", err)
 }
 
-// ListMemberships returns the enabled tenants that the person belongs to, by name, at most
+// ListMemberships returns the enabled tenants among which the person belongs, by name, at most
 // 200.
-func (s Directory) ListMemberships(ctx context.Context, user id.User) ([]directory.Membership, error) {
-	rows, err := s.q.ListMemberships(ctx, user.UUID())
+func (s Directory) ListMemberships(ctx context.Context, user id.User, among directory.Among) ([]directory.Membership, error) {
+	p := sqlcgen.ListMembershipsParams{UserID: user.UUID(), TenantID: nullUUID(among.Tenant.UUID()), Slug: among.Reference}
+	if t, err := id.ParseTenant(among.Reference); err == nil {
+		p.ReferenceID = nullUUID(t.UUID())
+	}
+	rows, err := s.q.ListMemberships(ctx, p)
 	if err != nil {
 		return nil, wrap("list memberships", err)
 	}

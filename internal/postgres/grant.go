@@ -44,7 +44,7 @@ func (s Grants) Authorize(ctx context.Context, code secret.Hash, a grant.Authori
 
 // Redeem spends a code and opens its refresh family in one statement; of any number of
 // concurrent callers exactly one succeeds. errdefs.ErrNotFound says that nothing matched:
-// ask CodeReused whether that is a replay.
+// ask FindCode why.
 func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed, error) {
 	row, err := s.q.RedeemCode(ctx, sqlcgen.RedeemCodeParams{
 		Hash:          r.Code[:],
@@ -54,6 +54,7 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 		Idle:          interval(r.Idle),
 		Absolute:      interval(r.Absolute),
 		OpenFamily:    r.OpenFamily,
+		Audiences:     list(r.Audiences),
 	})
 	if err != nil {
 		return grant.Redeemed{}, wrap("redeem code", err)
@@ -81,15 +82,13 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 	}, nil
 }
 
-// CodeReused returns the grant of a code that this client has already spent, and whether
-// there is one.
-func (s Grants) CodeReused(ctx context.Context, code secret.Hash, clientID client.ID) (id.Grant, bool, error) {
-	row, err := s.q.FindConsumedCode(ctx, sqlcgen.FindConsumedCodeParams{Hash: code[:], ClientID: string(clientID)})
-	err = wrap("find spent code", err)
-	if errors.Is(err, errdefs.ErrNotFound) {
-		return id.Grant{}, false, nil
+// FindCode returns a code of the client as it stands; errdefs.ErrNotFound if there is none.
+func (s Grants) FindCode(ctx context.Context, code secret.Hash, clientID client.ID) (grant.Code, error) {
+	row, err := s.q.FindCode(ctx, sqlcgen.FindCodeParams{Hash: code[:], ClientID: string(clientID)})
+	if err != nil {
+		return grant.Code{}, wrap("find code", err)
 	}
-	return id.GrantFromUUID(row.GrantID), err == nil, err
+	return grant.Code{Grant: id.GrantFromUUID(row.GrantID), Audiences: row.Audiences, Spent: row.Consumed}, nil
 }
 
 // Rotate spends a refresh token in one statement. Within the retry window the direct

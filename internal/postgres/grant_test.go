@@ -42,8 +42,8 @@ func TestOfManyRacersExactlyOneRedeemsEachCode(t *testing.T) {
 		if won.Load() != 1 || lost.Load() != racers-1 {
 			t.Errorf("%d won and %d lost", won.Load(), lost.Load())
 		}
-		if g, reused, err := w.Grants().CodeReused(t.Context(), r.Code, "web"); err != nil || !reused || g != a.ID {
-			t.Errorf("a spent code: %v, %v, %v", g, reused, err)
+		if c, err := w.Grants().FindCode(t.Context(), r.Code, "web"); err != nil || !c.Spent || c.Grant != a.ID {
+			t.Errorf("a spent code: %+v, %v", c, err)
 		}
 	}
 	if n := w.count(t, "SELECT count(*) FROM refresh_family"); n != codes {
@@ -78,27 +78,27 @@ func TestWhatDoesNotMatchACodeSpendsNothing(t *testing.T) {
 	w := build(t)
 	r, _ := w.code(t, nil)
 	for name, change := range map[string]func(*grant.Redemption){
-		"another code":         func(r *grant.Redemption) { r.Code = secret.New("x").Hash() },
-		"another client":       func(r *grant.Redemption) { r.Client = "other" },
-		"another redirect URI": func(r *grant.Redemption) { r.RedirectURI += "/" },
-		"no redirect URI":      func(r *grant.Redemption) { r.RedirectURI = "" },
-		"another verifier":     func(r *grant.Redemption) { r.CodeChallenge = "x" },
-		"no verifier":          func(r *grant.Redemption) { r.CodeChallenge = "" },
+		"another code":           func(r *grant.Redemption) { r.Code = secret.New("x").Hash() },
+		"another client":         func(r *grant.Redemption) { r.Client = "other" },
+		"another redirect URI":   func(r *grant.Redemption) { r.RedirectURI += "/" },
+		"no redirect URI":        func(r *grant.Redemption) { r.RedirectURI = "" },
+		"another verifier":       func(r *grant.Redemption) { r.CodeChallenge = "x" },
+		"no verifier":            func(r *grant.Redemption) { r.CodeChallenge = "" },
+		"a resource not granted": func(r *grant.Redemption) { r.Audiences = []string{"https://other.example"} },
 	} {
 		bad := r
 		change(&bad)
 		_, err := w.Grants().Redeem(t.Context(), bad)
 		notFound(t, name, err)
 	}
-	if _, reused, err := w.Grants().CodeReused(t.Context(), r.Code, "web"); err != nil || reused {
-		t.Errorf("spent all the same: %v, %v", reused, err)
+	if c, err := w.Grants().FindCode(t.Context(), r.Code, "web"); err != nil || c.Spent {
+		t.Errorf("spent all the same: %+v, %v", c, err)
 	}
 	if _, err := w.Grants().Redeem(t.Context(), r); err != nil {
 		t.Errorf("the good request afterwards: %v", err)
 	}
-	if _, reused, err := w.Grants().CodeReused(t.Context(), r.Code, "other"); err != nil || reused {
-		t.Errorf("another client is told of the reuse: %v, %v", reused, err)
-	}
+	_, err := w.Grants().FindCode(t.Context(), r.Code, "other")
+	notFound(t, "another client's look at it", err)
 }
 
 func TestACodeEndsWithItsTimeAndItsSession(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/installation"
@@ -149,12 +150,23 @@ func TestATenantSeesNothingOfAnother(t *testing.T) {
 	_, err = d.FindSubject(t.Context(), w.acme, id.NewUser(time.Now()))
 	notFound(t, "an unknown person", err)
 
-	m, err := d.ListMemberships(t.Context(), w.linus)
+	m, err := d.ListMemberships(t.Context(), w.linus, directory.Among{})
 	if err != nil || len(m) != 1 || m[0].Tenant.ID != w.globex || len(m[0].Roles) != 0 {
 		t.Errorf("Linus: %+v, %v", m, err)
 	}
+	for name, among := range map[string]directory.Among{
+		"by slug": {Reference: "acme"}, "by identifier": {Reference: w.acme.String()}, "by tenant": {Tenant: w.acme},
+		"by tenant and slug": {Tenant: w.acme, Reference: "acme"},
+	} {
+		if m, err := d.ListMemberships(t.Context(), w.ada, among); err != nil || len(m) != 1 || m[0].Tenant.ID != w.acme {
+			t.Errorf("Ada %s: %+v, %v", name, m, err)
+		}
+	}
+	if m, err := d.ListMemberships(t.Context(), w.ada, directory.Among{Tenant: w.globex, Reference: "acme"}); err != nil || len(m) != 0 {
+		t.Errorf("Ada in one tenant by the name of another: %+v, %v", m, err)
+	}
 	w.exec(t, "UPDATE tenant SET disabled_at = now() WHERE slug = 'acme'")
-	if m, err = d.ListMemberships(t.Context(), w.ada); err != nil || len(m) != 1 || m[0].Tenant.ID != w.globex {
+	if m, err = d.ListMemberships(t.Context(), w.ada, directory.Among{}); err != nil || len(m) != 1 || m[0].Tenant.ID != w.globex {
 		t.Errorf("Ada, acme disabled: %+v, %v", m, err)
 	}
 }

@@ -24,6 +24,8 @@ SELECT sqlc.embed(t),
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN tenant t ON t.id = m.tenant_id
  WHERE m.user_id = @user_id AND t.disabled_at IS NULL
+   AND (sqlc.narg(tenant_id)::uuid IS NULL OR t.id = sqlc.narg(tenant_id))
+   AND (@slug::text = '' OR t.slug = @slug OR t.id = sqlc.narg(reference_id)::uuid)
  ORDER BY t.name, t.id
  LIMIT 200;
 

@@ -12,6 +12,7 @@ WITH code AS (
     UPDATE authorization_code c SET consumed_at = now()
      WHERE c.hash = @hash AND c.client_id = @client_id AND c.redirect_uri = @redirect_uri
        AND c.code_challenge = @code_challenge AND c.consumed_at IS NULL AND c.expires_at > now()
+       AND @audiences::text[] <@ c.audiences
        AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL FOR SHARE))
     RETURNING c.*
 ), family AS (
@@ -34,10 +35,10 @@ SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.non
   JOIN user_account u ON u.id = code.user_id
   LEFT JOIN membership m ON m.tenant_id = code.tenant_id AND m.user_id = code.user_id;
 
--- name: FindConsumedCode :one
--- Only for telling a replay from a stranger's guess, after RedeemCode found nothing.
-SELECT grant_id, tenant_id, user_id FROM authorization_code
- WHERE hash = @hash AND client_id = @client_id AND consumed_at IS NOT NULL;
+-- name: FindCode :one
+-- Only for telling why RedeemCode found nothing.
+SELECT grant_id, audiences, (consumed_at IS NOT NULL)::boolean AS consumed FROM authorization_code
+ WHERE hash = @hash AND client_id = @client_id;
 
 -- name: RotateFamily :one
 -- One statement: the first racer moves the generation, those that follow within the retry

@@ -305,17 +305,31 @@ SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at,
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN tenant t ON t.id = m.tenant_id
  WHERE m.user_id = $1 AND t.disabled_at IS NULL
+   AND ($2::uuid IS NULL OR t.id = $2)
+   AND ($3::text = '' OR t.slug = $3 OR t.id = $4::uuid)
  ORDER BY t.name, t.id
  LIMIT 200
 `
+
+type ListMembershipsParams struct {
+	UserID      [16]byte
+	TenantID    *[16]byte
+	Slug        string
+	ReferenceID *[16]byte
+}
 
 type ListMembershipsRow struct {
 	Tenant Tenant
 	Roles  []string
 }
 
-func (q *Queries) ListMemberships(ctx context.Context, userID [16]byte) ([]ListMembershipsRow, error) {
-	rows, err := q.db.Query(ctx, listMemberships, userID)
+func (q *Queries) ListMemberships(ctx context.Context, arg ListMembershipsParams) ([]ListMembershipsRow, error) {
+	rows, err := q.db.Query(ctx, listMemberships,
+		arg.UserID,
+		arg.TenantID,
+		arg.Slug,
+		arg.ReferenceID,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,30 @@ func (q *Queries) DeleteExpiredFamilies(ctx context.Context, batch int32) (int64
 	return result.RowsAffected(), nil
 }
 
+const findCode = `-- name: FindCode :one
+SELECT grant_id, audiences, (consumed_at IS NOT NULL)::boolean AS consumed FROM authorization_code
+ WHERE hash = $1 AND client_id = $2
+`
+
+type FindCodeParams struct {
+	Hash     []byte
+	ClientID string
+}
+
+type FindCodeRow struct {
+	GrantID   [16]byte
+	Audiences []string
+	Consumed  bool
+}
+
+// Only for telling why RedeemCode found nothing.
+func (q *Queries) FindCode(ctx context.Context, arg FindCodeParams) (FindCodeRow, error) {
+	row := q.db.QueryRow(ctx, findCode, arg.Hash, arg.ClientID)
+	var i FindCodeRow
+	err := row.Scan(&i.GrantID, &i.Audiences, &i.Consumed)
+	return i, err
+}
+
 const findConsent = `-- name: FindConsent :one
 SELECT scopes FROM consent WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3
 `
@@ -89,30 +113,6 @@ func (q *Queries) FindConsent(ctx context.Context, arg FindConsentParams) ([]str
 	var scopes []string
 	err := row.Scan(&scopes)
 	return scopes, err
-}
-
-const findConsumedCode = `-- name: FindConsumedCode :one
-SELECT grant_id, tenant_id, user_id FROM authorization_code
- WHERE hash = $1 AND client_id = $2 AND consumed_at IS NOT NULL
-`
-
-type FindConsumedCodeParams struct {
-	Hash     []byte
-	ClientID string
-}
-
-type FindConsumedCodeRow struct {
-	GrantID  [16]byte
-	TenantID [16]byte
-	UserID   [16]byte
-}
-
-// Only for telling a replay from a stranger's guess, after RedeemCode found nothing.
-func (q *Queries) FindConsumedCode(ctx context.Context, arg FindConsumedCodeParams) (FindConsumedCodeRow, error) {
-	row := q.db.QueryRow(ctx, findConsumedCode, arg.Hash, arg.ClientID)
-	var i FindConsumedCodeRow
-	err := row.Scan(&i.GrantID, &i.TenantID, &i.UserID)
-	return i, err
 }
 
 const findFamily = `-- name: FindFamily :one
@@ -213,14 +213,15 @@ WITH code AS (
     UPDATE authorization_code c SET consumed_at = now()
      WHERE c.hash = $1 AND c.client_id = $2 AND c.redirect_uri = $3
        AND c.code_challenge = $4 AND c.consumed_at IS NULL AND c.expires_at > now()
+       AND $5::text[] <@ c.audiences
        AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL FOR SHARE))
     RETURNING c.hash, c.grant_id, c.tenant_id, c.user_id, c.client_id, c.session_id, c.offline, c.redirect_uri, c.code_challenge, c.nonce, c.scopes, c.audiences, c.acr, c.amr, c.authenticated_at, c.expires_at, c.consumed_at
 ), family AS (
     INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
                                 authenticated_at, expires_at, max_expires_at)
     SELECT grant_id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
-           authenticated_at, now() + least($5::interval, $6::interval), now() + $6::interval
-      FROM code WHERE $7::boolean
+           authenticated_at, now() + least($6::interval, $7::interval), now() + $7::interval
+      FROM code WHERE $8::boolean
     RETURNING id
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
@@ -241,6 +242,7 @@ type RedeemCodeParams struct {
 	ClientID      string
 	RedirectUri   string
 	CodeChallenge string
+	Audiences     []string
 	Idle          pgtype.Interval
 	Absolute      pgtype.Interval
 	OpenFamily    bool
@@ -273,6 +275,7 @@ func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemC
 		arg.ClientID,
 		arg.RedirectUri,
 		arg.CodeChallenge,
+		arg.Audiences,
 		arg.Idle,
 		arg.Absolute,
 		arg.OpenFamily,
