@@ -146,6 +146,7 @@ func TestPostgreSQLMayDieAtAnyMoment(t *testing.T) {
 			})
 		}
 		eventually(t, "traffic", func() bool { return done.Load() > 30 })
+		machine(t, r.app()) // so that its registration is in memory
 		pg.Kill(t)
 		wg.Wait() // every client has run into it
 		stop()
@@ -184,6 +185,7 @@ func answersWithoutDatabase(t *testing.T, a *apptest.App, access string) {
 	if got := probe(t, a, "/healthz"); got != http.StatusOK {
 		t.Errorf("liveness without a database: %d; a restart would not help", got)
 	}
+	machine(t, a)
 	for name, ask := range map[string]func() apptest.Answer{
 		"token": func() apptest.Answer { return a.PostForm(t, "/token", apptest.RedeemForm("spa", "some-code")) },
 		"introspect": func() apptest.Answer {
@@ -212,6 +214,15 @@ func answersWithoutDatabase(t *testing.T, a *apptest.App, access string) {
 	}
 	if took := time.Since(began); took > failFast {
 		t.Errorf("authorize without a database took %v", took)
+	}
+}
+
+// machine gets a token by client credentials, which asks nothing of the database while the
+// client's registration is in memory.
+func machine(t *testing.T, a *apptest.App) {
+	t.Helper()
+	if got := a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}}, apptest.Basic("machine")); got.Status != http.StatusOK {
+		t.Errorf("client credentials: %d %s", got.Status, got.Raw)
 	}
 }
 
