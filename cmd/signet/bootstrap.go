@@ -14,8 +14,11 @@ import (
 	"golang.org/x/term"
 
 	"github.com/signet-id/signet/internal/app"
+	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/config"
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/installation"
 	"github.com/signet-id/signet/internal/postgres"
@@ -40,7 +43,8 @@ func (p *program) bootstrapCommand() *cobra.Command {
 		Short: "Put the first tenant, person and client into an empty installation",
 		Long: `Stores a tenant, a person who belongs to it and, if you name redirect URIs, a client, straight
 in the database and all in one step. Nothing that exists is changed, except that a client of the
-same id is brought up to date; so it can be run again to add another person or client.
+same id is brought up to date; so it can be run again to add another person or client. A person
+who exists joins the tenant and keeps their name and password. The audit log says who was added.
 
 The password is read from --password-file, or asked for on a terminal, and has to pass the same
 rules as on the hosted pages. The secret of a confidential client is printed once and cannot be
@@ -118,11 +122,30 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 	} else if n > 0 {
 		return errors.New("the database is not up to date; run signet migrate first")
 	}
+	_, existed, err := findPerson(ctx, db, f.email)
+	if err != nil {
+		return err
+	}
 	if err := db.Install(ctx, in, now); err != nil {
 		return err
 	}
-	out := bufio.NewWriter(p.stdout)
+	// What was stored is told before anything else can fail: the secret is shown nowhere else.
+	if err := f.report(p.stdout, in, shown, existed); err != nil {
+		return err
+	}
+	if err := auditBootstrap(ctx, db, in, now); err != nil {
+		return fmt.Errorf("everything was stored, but not the audit event that says so; run the command again without --redirect-uri to have it recorded: %w", err)
+	}
+	return nil
+}
+
+// report tells what is stored now. existed says that the person was there before.
+func (f bootstrapFlags) report(w io.Writer, in installation.Installation, shown secret.Text, existed bool) error {
+	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "tenant  %s\nperson  %s (%s)\n", f.tenant, f.email, f.role)
+	if existed {
+		fmt.Fprintf(out, "        person %s exists already; their password was left as it is\n", f.email)
+	}
 	if len(in.Clients) > 0 {
 		fmt.Fprintf(out, "client  %s\n", in.Clients[0].ID)
 	}
@@ -130,6 +153,44 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 		fmt.Fprintf(out, "secret  %s\n        (shown this once; keep it where the client can read it)\n", shown.Reveal())
 	}
 	return out.Flush()
+}
+
+// findPerson returns the person with that address, if there is one.
+func findPerson(ctx context.Context, db *postgres.DB, email string) (u directory.User, found bool, err error) {
+	normalized, err := directory.NormalizeEmail(email)
+	if err != nil {
+		return u, false, err
+	}
+	u, err = db.Directory().FindUserByEmail(ctx, normalized)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return u, false, nil
+	}
+	return u, err == nil, err
+}
+
+// auditBootstrap records that somebody with access to the database gave a person a role. No
+// caller is named: there is none that could be believed.
+func auditBootstrap(ctx context.Context, db *postgres.DB, in installation.Installation, now time.Time) error {
+	member := in.Users[0].Memberships[0]
+	tenant, err := db.Directory().FindTenant(ctx, member.Tenant)
+	if err != nil {
+		return err
+	}
+	u, found, err := findPerson(ctx, db, in.Users[0].Email)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("the person was deleted meanwhile")
+	}
+	e := audit.Event{
+		At: now, Action: audit.InstallationMade, Tenant: tenant.ID, User: u.ID,
+		Detail: map[string]string{"tenant": member.Tenant, "roles": strings.Join(member.Roles, " ")},
+	}
+	if len(in.Clients) > 0 {
+		e.Client = string(in.Clients[0].ID)
+	}
+	return db.Audit().Append(ctx, []audit.Event{e})
 }
 
 // registration returns the client that the flags describe, and its secret if it has one.
