@@ -16,9 +16,9 @@ type Authenticator interface {
 	Check(data, mac []byte) bool // constant time
 }
 
-// MaxSealed is the longest sealed request, in bytes. Longer requests are refused at the door,
-// so that the text fits into a URL everywhere.
-const MaxSealed = 12 << 10
+// MaxSealed is the longest sealed request, in bytes. Longer requests are refused at the door:
+// the request line that carries one has to fit into the 8 KiB that proxies allow by default.
+const MaxSealed = 6 << 10
 
 var b64 = base64.RawURLEncoding.Strict()
 

@@ -281,6 +281,27 @@ func TestARequestThatIsTooLongIsRefusedToTheClient(t *testing.T) {
 	s.browser(t).open(req).wantLocation(callback + "?error=invalid_request")
 }
 
+// Proxies allow 8 KiB for a request line by default: what is accepted at all must get through.
+func TestTheLongestRequestFitsIntoADefaultProxysRequestLine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	req := s.request(firstParty)
+	for {
+		longer := req
+		longer.State += "sss" // four characters when encoded
+		if _, err := longer.Seal(mac("flow")); err != nil {
+			break
+		}
+		req = longer
+	}
+	p := s.browser(t).open(req)
+	p.form("/login")
+	line := "GET " + p.url.RequestURI() + "&cookie=1&switch=1 HTTP/1.1\r\n"
+	if n := len(line); n < authorization.MaxSealed || n > 7<<10 { // what a proxy adds to the path has room too
+		t.Errorf("the request line is %d bytes long", n)
+	}
+}
+
 // What the person settles makes the sealed request longer: one that just fits at first is
 // refused to the client later, and is no fault of the server's.
 func TestARequestThatGrowsTooLongOnTheWayIsRefusedToTheClient(t *testing.T) {
