@@ -91,9 +91,17 @@ func TestTheKeySetIsPublicCachedAndHoldsNoPrivatePart(t *testing.T) {
 	if n := len(out.JSON["keys"].([]any)); n < 2 {
 		t.Errorf("%d keys: there is always a next one", n)
 	}
-	again := a.Get(t, "/.well-known/jwks.json", func(r *http.Request) { r.Header.Set("If-None-Match", h.Get("ETag")) })
-	if again.Status != http.StatusNotModified || again.Raw != "" {
-		t.Errorf("If-None-Match: %d %q", again.Status, again.Raw)
+	asking := func(condition string) apptest.Answer {
+		return a.Get(t, "/.well-known/jwks.json", func(r *http.Request) { r.Header.Set("If-None-Match", condition) })
+	}
+	etag := h.Get("ETag")
+	for name, condition := range map[string]string{"the same": etag, "made weak by a proxy": "W/" + etag, "one of several": `"x", ` + etag, "any": "*"} {
+		if again := asking(condition); again.Status != http.StatusNotModified || again.Raw != "" || again.Header.Get("ETag") != etag {
+			t.Errorf("If-None-Match, %s: %d %q", name, again.Status, again.Raw)
+		}
+	}
+	if other := asking(`"x"`); other.Status != http.StatusOK || other.Raw != out.Raw {
+		t.Errorf("If-None-Match of another document: %d", other.Status)
 	}
 }
 

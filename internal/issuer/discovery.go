@@ -3,6 +3,7 @@ package issuer
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/signet-id/signet/internal/client"
@@ -124,10 +125,22 @@ func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", i.Keys.CacheControl())
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if r.Header.Get("If-None-Match") == etag {
+	if matchesETag(r.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Type", keys.DocumentType)
 	_, _ = w.Write(body)
+}
+
+// matchesETag compares weakly, as If-None-Match asks for (RFC 9110 §13.1.2): a proxy that
+// compresses on the way turns our strong tag into a weak one.
+func matchesETag(conditions []string, etag string) bool {
+	for tag := range strings.SplitSeq(strings.Join(conditions, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+			return true
+		}
+	}
+	return false
 }
