@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/base64"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,6 +102,85 @@ func TestLogoutMatrix(t *testing.T) {
 			t.Errorf("status %d, sent to %v", p.Status, p.Away)
 		}
 	})
+}
+
+// Who kept an ID token for longer than its key lived must still be able to sign out. Such a hint
+// cannot be told from a stranger's, so it must not do more than no hint at all.
+func TestAHintWhoseKeyWasRemovedCountsAsNone(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	const bye = "https://app.example/bye"
+	b := a.Browser(t)
+	code := b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, apptest.Password).Code(t)
+	good := a.PostForm(t, "/token", apptest.RedeemForm("spa", code)).Text("id_token")
+	header, rest, _ := strings.Cut(good, ".")
+	// Everything but the key id is right, the claims that name the session included.
+	decoded, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil || !strings.Contains(string(decoded), `"kid":"`) {
+		t.Fatalf("header %s, %v", decoded, err)
+	}
+	removed := base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(decoded), `"kid":"`, `"kid":"gone-`, 1))) + "." + rest
+	logout := func(b *apptest.Browser, hint string, kv ...string) apptest.Page {
+		v := url.Values{"id_token_hint": {hint}}
+		for i := 0; i < len(kv); i += 2 {
+			v.Set(kv[i], kv[i+1])
+		}
+		return b.Get(a.URL + "/logout?" + v.Encode())
+	}
+	for name, p := range map[string]apptest.Page{
+		"alone":                              logout(b, removed),
+		"with a client and a return address": logout(b, removed, "client_id", "spa", "post_logout_redirect_uri", bye),
+	} {
+		if p.Away != nil || p.Status != http.StatusOK || !strings.Contains(p.Body, `action="/logout/confirm"`) {
+			t.Errorf("%s: status %d, sent to %v: the person was not asked", name, p.Status, p.Away)
+		}
+	}
+	if p := logout(a.Browser(t), removed, "client_id", "spa", "post_logout_redirect_uri", bye); p.Away == nil || p.Away.String() != bye {
+		t.Errorf("nobody is signed in: status %d, sent to %v", p.Status, p.Away)
+	}
+	tampered := good[:strings.LastIndexByte(good, '.')+1] + strings.Repeat("A", 86)
+	for name, p := range map[string]apptest.Page{
+		"a return address without a client": logout(b, removed, "post_logout_redirect_uri", bye),
+		"an address that is not registered": logout(b, removed, "client_id", "spa", "post_logout_redirect_uri", "https://evil.example/"),
+		"a hint with a wrong signature":     logout(b, tampered, "client_id", "spa"),
+		"a hint that is no token":           logout(b, "a.b.c", "client_id", "spa"),
+	} {
+		if p.Away != nil || p.Status != http.StatusBadRequest {
+			t.Errorf("%s: status %d, sent to %v", name, p.Status, p.Away)
+		}
+	}
+	if b.Get(a.AuthorizeURL("spa")).Away == nil {
+		t.Error("the session was ended without asking")
+	}
+}
+
+func TestARefusedSignOutIsNotCountedAsAnAuthorization(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	b := a.Browser(t)
+	refused := func() string {
+		res, err := http.Get(a.OpsURL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(body)) {
+			if value, ok := strings.CutPrefix(line, `signet_authorizations_total{result="refused"} `); ok {
+				return strings.TrimSpace(value)
+			}
+		}
+		return "0"
+	}
+	if p := b.Get(a.URL + "/authorize?client_id=nobody"); p.Status != http.StatusBadRequest || refused() != "1" {
+		t.Fatalf("a refused authorization: status %d, counted %s", p.Status, refused())
+	}
+	if p := b.Get(a.URL + "/logout?id_token_hint=a.b.c"); p.Status != http.StatusBadRequest || refused() != "1" {
+		t.Errorf("a refused sign-out: status %d, counted %s", p.Status, refused())
+	}
 }
 
 // A session that merely runs out leaves its refresh tokens alive. Signing out must reach them
