@@ -26,7 +26,6 @@ const (
 	CodeReused       Action = "grant.code_reused"
 	TokenIssued      Action = "token.issued"
 	TokenRefused     Action = "token.refused"
-	TokenRefreshed   Action = "token.refreshed"
 	RefreshReused    Action = "grant.refresh_reused"
 	TokenRevoked     Action = "token.revoked"
 	InstallationMade Action = "installation.bootstrapped"

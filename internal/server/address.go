@@ -18,9 +18,6 @@ type client struct {
 // trusted proxies say about it. It is the zero Addr outside a request.
 func ClientIP(ctx context.Context) netip.Addr { return facts(ctx).client.addr }
 
-// Scheme returns http or https: how the client reached us, or the outermost trusted proxy.
-func Scheme(ctx context.Context) string { return facts(ctx).client.scheme }
-
 // hop is what one proxy says about the peer it was called by.
 type hop struct{ addr, scheme string }
 

@@ -8,8 +8,13 @@ import (
 	"github.com/signet-id/signet/internal/server"
 )
 
+// whoami answers with the client's address and scheme, which shows in the header of https.
 func whoami(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintf(w, "%s %s", server.ClientIP(r.Context()), server.Scheme(r.Context()))
+	scheme := "http"
+	if w.Header().Get("Strict-Transport-Security") != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(w, "%s %s", server.ClientIP(r.Context()), scheme)
 }
 
 func TestClientAddressIsTheFirstThatNoTrustedProxyVouchesFor(t *testing.T) {

@@ -6,7 +6,6 @@
 package session
 
 import (
-	"slices"
 	"time"
 
 	"github.com/signet-id/signet/internal/id"
@@ -106,6 +105,3 @@ func (s Session) Satisfies(d Demand, now time.Time) bool {
 	}
 	return true
 }
-
-// Knows reports whether acr is a class this server can reach.
-func Knows(acr string) bool { return slices.Contains(ACRValues(), acr) }

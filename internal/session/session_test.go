@@ -92,10 +92,3 @@ func TestProvingOneselfAgainStartsTheLifetimesAnewInTheSameSession(t *testing.T)
 		t.Errorf("%+v", r)
 	}
 }
-
-func TestOnlyReachableClassesAreKnown(t *testing.T) {
-	t.Parallel()
-	if !session.Knows(session.ACRPassword) || session.Knows("") || session.Knows("urn:other") {
-		t.Error("wrong")
-	}
-}
