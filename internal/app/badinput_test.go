@@ -81,8 +81,14 @@ func TestWrongMethodsAreRefusedWithTheAllowedOnes(t *testing.T) {
 			}
 		}
 	}
-	if out := a.Get(t, "/no/such/page"); out.Status != http.StatusNotFound {
-		t.Errorf("unknown path: %d", out.Status)
+	if out := a.Get(t, "/no/such/page"); out.Status != http.StatusNotFound || out.Error() != "not_found" {
+		t.Errorf("unknown path: %d %s", out.Status, out.Raw)
+	}
+	if p := a.Browser(t).Get(a.URL + "/no/such/page"); p.Status != http.StatusNotFound || !strings.Contains(p.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("unknown path in a browser: %d %s", p.Status, p.Header.Get("Content-Type"))
+	}
+	if p := a.Browser(t).Get(a.URL + "/token"); p.Status != http.StatusMethodNotAllowed || !strings.Contains(p.Header.Get("Content-Type"), "json") {
+		t.Errorf("an endpoint for programs in a browser: %d %s", p.Status, p.Header.Get("Content-Type"))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/issuer"
@@ -49,20 +48,20 @@ func (r *rooms) routes() []server.Route {
 // refuse writes the server's own refusals: the protocol's error on the endpoints that programs
 // call, a page for people elsewhere.
 func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
-	f := authorization.Failure{Code: "invalid_request", Description: http.StatusText(status)}
-	if status >= http.StatusInternalServerError {
-		f.Code = "server_error"
-	}
-	if !programs[req.URL.Path] && strings.Contains(req.Header.Get("Accept"), "text/html") {
-		r.hosted.Refuse(w, req, status, f)
+	if !programs[req.URL.Path] {
+		r.hosted.RefuseStatus(w, req, status)
 		return
+	}
+	code := "invalid_request"
+	if status >= http.StatusInternalServerError {
+		code = "server_error"
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.Code, "error_description": f.Description})
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": http.StatusText(status)})
 }
 
 // programs holds the paths that are never opened by a person.

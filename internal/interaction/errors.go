@@ -134,7 +134,7 @@ func (i *Interaction) RefuseStatus(w http.ResponseWriter, r *http.Request, statu
 	case status >= 500:
 		code = "server_error"
 	}
-	i.errorPage(w, r, &pageError{status: status, code: code})
+	i.errorPage(w, r, &pageError{status: status, code: code, description: http.StatusText(status)})
 }
 
 // FormPost shows the page that posts params to a validated action (OAuth 2.0 Form Post
