@@ -25,6 +25,8 @@ var (
 	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Z0-9]\\w*)`")
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	metric   = regexp.MustCompile("[\"`](signet_[a-z_]+[a-z])[\"`{]")
+	command  = regexp.MustCompile("(?m)(?:`|^)make ([a-z][a-z-]*)(?:`| [A-Z]+=| +#| &&|$)")
+	target   = regexp.MustCompile(`(?m)^([a-z-]+):`)
 	pathName = regexp.MustCompile("`((?:cmd|docs|internal|keys|migrations|pkg|scripts|test)/[\\w./-]+)`")
 )
 
@@ -172,6 +174,30 @@ func TestEveryTestThatADocumentNamesExists(t *testing.T) {
 	}
 	if named == 0 {
 		t.Error("no document names a test: the pattern is wrong")
+	}
+}
+
+func TestEveryMakeCommandThatADocumentNamesExists(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for _, m := range target.FindAllStringSubmatch(string(makefile), -1) {
+		targets[m[1]] = true
+	}
+	named := map[string]bool{}
+	for _, d := range documents(t) {
+		for _, m := range command.FindAllStringSubmatch(d.text, -1) {
+			named[m[1]] = true
+			if !targets[m[1]] {
+				t.Errorf("%s names make %s, which the Makefile does not have", d.name, m[1])
+			}
+		}
+	}
+	if !named["run"] || !named["test"] {
+		t.Errorf("the documents name %v: the pattern is wrong", named)
 	}
 }
 
