@@ -164,11 +164,14 @@ func TestADeadlockIsUnavailableSinceARetryMayWork(t *testing.T) {
 		must(t, watch.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n))
 		return n == 1
 	})
+	released := make(chan struct{})
 	go func() {
+		defer close(released)
 		_, _ = tx.Exec(context.WithoutCancel(t.Context()), "INSERT INTO resource_server (audience, name) VALUES ('https://first.example', 'F')")
 		_ = tx.Rollback(context.WithoutCancel(t.Context()))
 	}()
 	if err := <-done; !errors.Is(err, errdefs.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
+	<-released // the connection is closed when the test ends
 }

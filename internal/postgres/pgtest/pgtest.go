@@ -152,8 +152,13 @@ func Cluster(t testing.TB) *Private {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	owner, err := own(pg.config.DataDir)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
 	p := &Private{cfg: pg.config, pg: pg.Server}
 	t.Cleanup(func() {
+		defer owner.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := p.pg.Stop(ctx); err != nil {

@@ -104,6 +104,31 @@ func discard(dir string) error {
 	return errors.Join(embeddedpg.Remove(dir), os.RemoveAll(dir))
 }
 
+// ownerFile is the lock by which a test keeps the directory of a cluster that it has stopped.
+const ownerFile = "owner.lock"
+
+// own keeps sweep away from dir for as long as the file stays open.
+func own(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, ownerFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// owned reports whether a living process owns dir.
+func owned(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, ownerFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return flock(f, syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}
+
 // sweep removes what killed processes left behind: the directories that nobody holds a lock
 // on. It is best effort; what it cannot remove is in nobody's way.
 func sweep(root string) {
@@ -116,6 +141,9 @@ func sweep(root string) {
 		_, err := os.Stat(filepath.Join(dir, "pg.lock"))
 		if errors.Is(err, fs.ErrNotExist) && fresh(dir, strayAge) {
 			continue // its process is about to lock it
+		}
+		if owned(dir) {
+			continue // its server is stopped, by the test that has it
 		}
 		if embeddedpg.Remove(dir) == nil {
 			_ = os.RemoveAll(dir)
