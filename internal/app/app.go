@@ -179,6 +179,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Hasher:      hasher,
 		Rules:       rules,
 		MinPassword: c.Password.MinLength,
+		FailureTime: c.Throttle.FailureTime,
 		Audit:       r.recorder,
 		Observer:    metrics,
 		FlowMAC:     ring.MAC("pending-authorization"),

@@ -106,6 +106,7 @@ type Passwords struct {
 // Throttle is the budgets for failed sign-ins.
 type Throttle struct {
 	AccountAttempts int           `key:"account_attempts" default:"5" doc:"Failed sign-ins for one account before pauses begin: 30 s after this many, doubling up to 15 min, and a day after 100. A success, or 30 quiet days, forgets them. A browser that signed in to the account before has a budget of its own, so nobody can be locked out by others."`
+	FailureTime     time.Duration `key:"failure_time" default:"400ms" doc:"How long a failed sign-in takes at least, so that its time does not tell whether the account exists. Keep it above what verifying one of your imported password hashes takes; at most 5s."`
 	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window before pauses begin."`
 	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time after which an address's failures are forgotten."`
 }

@@ -189,6 +189,7 @@ func validatePasswords(p Passwords, f *faults) {
 func validateBudgets(c Config, f *faults) {
 	between(f, "throttle.account_attempts", c.Throttle.AccountAttempts, 1, 1000)
 	between(f, "throttle.address_attempts", c.Throttle.AddressAttempts, 1, 1_000_000)
+	between(f, "throttle.failure_time", c.Throttle.FailureTime, 0, 5*time.Second)
 	between(f, "throttle.address_window", c.Throttle.AddressWindow, time.Second, day)
 	between(f, "limits.max_body_bytes", c.Limits.MaxBodyBytes, 4096, 64<<20)
 	between(f, "limits.max_header_bytes", c.Limits.MaxHeaderBytes, 4096, 1<<20)

@@ -117,6 +117,8 @@ type Config struct {
 	Limiter   *ratelimit.Limiter
 	Hasher    *password.Hasher
 	Rules     *password.Rules
+	// FailureTime is how long a failed sign-in takes at least; 0 for as long as it takes.
+	FailureTime time.Duration
 	// MinPassword is the length that the change-password page announces; 0 leaves it out.
 	MinPassword int
 	Audit       Recorder

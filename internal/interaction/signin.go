@@ -185,9 +185,26 @@ func (i *Interaction) prove(r *http.Request, d device, email string, pass secret
 	if !out.match {
 		event.Action, event.Detail = audit.SignInFailed, map[string]string{"reason": reason}
 		i.Observer.SignIn("failure")
-		return outcome{}, i.Audit.Write(ctx, event)
+		err := i.Audit.Write(ctx, event)
+		i.pad(ctx, now)
+		return outcome{}, err
 	}
 	return out, i.Limiter.Succeeded(ctx, attempt, now)
+}
+
+// pad waits until FailureTime has passed since start. The hash of another system takes its own
+// time, which would tell that the account exists.
+func (i *Interaction) pad(ctx context.Context, start time.Time) {
+	left := i.FailureTime - i.Now().Sub(start)
+	if left <= 0 {
+		return
+	}
+	timer := time.NewTimer(min(left, i.FailureTime))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // findAccount returns the name to count attempts by and the person, who is zero when there is

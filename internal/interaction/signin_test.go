@@ -181,6 +181,26 @@ func TestAnImportedHashIsUpgradedAtSignIn(t *testing.T) {
 	b.signIn(b.get("/login"), "bob@acme.example", goodPassword).want(http.StatusBadRequest, `id="problem"`)
 }
 
+// The lower bound is all that can be asserted about time: what is faster than it would tell
+// accounts apart.
+func TestAFailedSignInTakesAsLongForEveryAccount(t *testing.T) {
+	t.Parallel()
+	const floor = 300 * time.Millisecond
+	s := newSite(t, func(c *interaction.Config) { c.FailureTime = floor })
+	old, err := bcrypt.GenerateFromPassword([]byte(goodPassword), bcrypt.MinCost)
+	check(t, err)
+	check(t, s.db.Directory().SetPassword(context.Background(), s.user(t, "bob@acme.example").ID, string(old)))
+	for name, email := range map[string]string{"an imported hash": "bob@acme.example", "ours": "ada@acme.example", "nobody": "nobody@acme.example"} {
+		b := s.browser(t)
+		p := b.get("/login")
+		begin := time.Now()
+		b.signIn(p, email, "not the right password").want(http.StatusBadRequest, `id="problem"`)
+		if took := time.Since(begin); took < floor {
+			t.Errorf("%s: answered after %s", name, took)
+		}
+	}
+}
+
 func TestWithoutCapacityAnAttemptIsRefusedAndDoesNotCount(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan struct{}), make(chan struct{})
