@@ -171,6 +171,11 @@ func permissionsAndTenants(t *testing.T, v visitor) {
 	}
 	v.picture("3-refused")
 	v.Eval(`document.querySelectorAll('details').forEach((d) => { d.open = true })`)
+	for _, id := range []string{"access-claims", "id-claims"} {
+		if got := v.reads(id); !strings.Contains(got, `"tenant": "globex"`) {
+			t.Errorf("%s reads %q", id, got)
+		}
+	}
 	v.picture("4-claims")
 
 	v.Click(control("sign-out"))
