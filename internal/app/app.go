@@ -142,17 +142,16 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 	}
 	r.issuer = issuer.New(issuer.Config{
-		URL:         c.Issuer,
-		Keys:        ring,
-		RefreshMAC:  ring.MAC("refresh-token"),
-		Clients:     r.clients,
-		Codes:       db.Grants(),
-		Families:    db.Grants(),
-		Cutoffs:     db.Grants(),
-		Subjects:    db.Directory(),
-		Interaction: lateInteraction{r},
-		Audit:       r.recorder,
-		Observer:    metrics,
+		URL:        c.Issuer,
+		Keys:       ring,
+		RefreshMAC: ring.MAC("refresh-token"),
+		Clients:    r.clients,
+		Codes:      db.Grants(),
+		Families:   db.Grants(),
+		Cutoffs:    db.Grants(),
+		Subjects:   db.Directory(),
+		Audit:      r.recorder,
+		Observer:   metrics,
 		Lifetimes: issuer.Lifetimes{
 			Code:            c.Tokens.CodeTTL,
 			AccessToken:     c.Tokens.AccessTTL,
@@ -190,6 +189,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Now:         o.Now,
 		Log:         o.Log,
 	})
+	r.issuer.Interaction = r.hosted // the two need each other
 	return r, err
 }
 

@@ -199,3 +199,27 @@ func TestNeitherLogNorAuditHoldsASecret(t *testing.T) {
 		}
 	}
 }
+
+func TestStrangersCannotFillTheAuditLog(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t, apptest.With("SIGNET_THROTTLE_FAILURE_TIME", "0s"))
+	b := a.Browser(t)
+	held := 0
+	for range 20 {
+		if p := b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, "a guess among very many"); p.Status == http.StatusTooManyRequests {
+			held++
+		}
+		b.Get(a.AuthorizeURL("spa", "prompt=none"))
+		a.PostForm(t, "/token", apptest.RedeemForm("spa", "no such code"))
+		a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *http.Request) { r.SetBasicAuth("machine", "wrong") })
+	}
+	a.Stop(t) // writes what is queued
+	var rows, failed int
+	row(t, a, "SELECT count(*), count(*) FILTER (WHERE action = 'session.sign_in_failed') FROM audit_event", &rows, &failed)
+	if held == 0 || failed != 20-held || rows != failed {
+		t.Errorf("%d attempts held off, %d failures and %d events on record", held, failed, rows)
+	}
+	if !strings.Contains(a.Log.String(), "sign-in attempt held off") || !strings.Contains(a.Log.String(), "token request refused") {
+		t.Error("the log says nothing of it")
+	}
+}

@@ -3,9 +3,7 @@ package app
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 
-	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/server"
 )
@@ -68,26 +66,4 @@ func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
 var programs = map[string]bool{
 	issuer.PathToken: true, issuer.PathRefresh: true, issuer.PathIntrospect: true, issuer.PathRevoke: true,
 	issuer.PathUserinfo: true, issuer.PathJWKS: true, issuer.PathOpenIDConfiguration: true, issuer.PathOAuthConfiguration: true,
-}
-
-// lateInteraction lets the issuer be made before the interaction that it hands people to:
-// the two need each other.
-type lateInteraction struct{ r *rooms }
-
-var _ issuer.Interaction = lateInteraction{}
-
-func (l lateInteraction) Authorize(w http.ResponseWriter, r *http.Request, req authorization.Request) {
-	l.r.hosted.Authorize(w, r, req)
-}
-
-func (l lateInteraction) Logout(w http.ResponseWriter, r *http.Request, req authorization.Logout) {
-	l.r.hosted.Logout(w, r, req)
-}
-
-func (l lateInteraction) Refuse(w http.ResponseWriter, r *http.Request, status int, f authorization.Failure) {
-	l.r.hosted.Refuse(w, r, status, f)
-}
-
-func (l lateInteraction) FormPost(w http.ResponseWriter, r *http.Request, action string, params url.Values) {
-	l.r.hosted.FormPost(w, r, action, params)
 }

@@ -18,7 +18,6 @@ type Action string
 const (
 	SignedIn         Action = "session.signed_in"
 	SignInFailed     Action = "session.sign_in_failed"
-	SignInThrottled  Action = "session.sign_in_throttled"
 	SignedOut        Action = "session.signed_out"
 	PasswordChanged  Action = "user.password_changed"
 	Authorized       Action = "grant.authorized"

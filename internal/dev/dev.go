@@ -192,7 +192,7 @@ func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error 
 	apps.Go(func() {
 		select {
 		case <-databaseEnded:
-			cancel(fail(errdefs.ErrUnavailable, nil, "the private PostgreSQL ended by itself, and its log in %s says why: start signet dev again", r.dir.path))
+			cancel(errdefs.Say(errdefs.ErrUnavailable, nil, "the private PostgreSQL ended by itself, and its log in %s says why: start signet dev again", r.dir.path))
 		case <-ctx.Done():
 		}
 	})

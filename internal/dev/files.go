@@ -59,7 +59,7 @@ func takeLock(path, dir string, flag int) (*os.File, error) {
 	f, err := filelock.Take(path, flag)
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
-		return nil, fail(errdefs.ErrConflict, err, "another signet dev uses the data directory %s: stop that one, or choose another with --data-dir", dir)
+		return nil, errdefs.Say(errdefs.ErrConflict, err, "another signet dev uses the data directory %s: stop that one, or choose another with --data-dir", dir)
 	case err != nil:
 		return nil, unusable(dir, err)
 	}
@@ -93,7 +93,7 @@ func (d *directory) ensureMaster(seeded bool) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return unusable(d.path, err)
 	case seeded:
-		return fail(errdefs.ErrNotFound, err, "the master key %s is gone, and the signing keys open under no other: put it back, or begin anew with signet dev forget", d.master())
+		return errdefs.Say(errdefs.ErrNotFound, err, "the master key %s is gone, and the signing keys open under no other: put it back, or begin anew with signet dev forget", d.master())
 	}
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // documented never to fail
@@ -110,7 +110,7 @@ func (d *directory) readState() (State, error) {
 	}
 	var s State
 	if err := json.Unmarshal(b, &s); err != nil {
-		return State{}, fail(errdefs.ErrInvalid, err, "%s cannot be read (%v): remove it, and it is written again", d.file(stateFile), err)
+		return State{}, errdefs.Say(errdefs.ErrInvalid, err, "%s cannot be read (%v): remove it, and it is written again", d.file(stateFile), err)
 	}
 	return s, nil
 }
@@ -193,7 +193,7 @@ func unusable(dir string, err error) error {
 	if errors.As(err, &path) {
 		reason, dir = path.Err, path.Path
 	}
-	return fail(errdefs.ErrDenied, err, "%s cannot be used by user %s (%v): make it readable and writable for that user, or choose another data directory with --data-dir",
+	return errdefs.Say(errdefs.ErrDenied, err, "%s cannot be used by user %s (%v): make it readable and writable for that user, or choose another data directory with --data-dir",
 		dir, userName(), reason)
 }
 

@@ -3,7 +3,6 @@ package dev
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"syscall"
@@ -84,11 +83,11 @@ func openPort(ctx context.Context, number int, byName bool) (port, error) {
 func explainPort(err error, number int, purpose, flag string) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fail(errdefs.ErrConflict, err, "port %d for %s is in use by another program: stop that one, or choose another with %s (0 picks a free one)", number, purpose, flag)
+		return errdefs.Say(errdefs.ErrConflict, err, "port %d for %s is in use by another program: stop that one, or choose another with %s (0 picks a free one)", number, purpose, flag)
 	case errors.Is(err, syscall.EACCES):
-		return fail(errdefs.ErrDenied, err, "port %d for %s needs more rights than you have: choose one above 1023 with %s", number, purpose, flag)
+		return errdefs.Say(errdefs.ErrDenied, err, "port %d for %s needs more rights than you have: choose one above 1023 with %s", number, purpose, flag)
 	}
-	return fail(errdefs.ErrInvalid, err, "port %d for %s cannot be opened (%v): choose one from 0 to 65535 with %s", number, purpose, err, flag)
+	return errdefs.Say(errdefs.ErrInvalid, err, "port %d for %s cannot be opened (%v): choose one from 0 to 65535 with %s", number, purpose, err, flag)
 }
 
 func (o *openPorts) addresses() Addresses {
@@ -109,22 +108,4 @@ func (o *openPorts) close() {
 			_ = p.listener.Close()
 		}
 	}
-}
-
-// failure is an error whose text is exactly one sentence for a person, while its kind and its
-// cause stay reachable through errors.Is.
-type failure struct {
-	sentence string
-	causes   []error
-}
-
-func (f *failure) Error() string   { return f.sentence }
-func (f *failure) Unwrap() []error { return f.causes }
-
-func fail(kind, cause error, format string, args ...any) error {
-	f := &failure{sentence: fmt.Sprintf(format, args...), causes: []error{kind}}
-	if cause != nil {
-		f.causes = append(f.causes, cause)
-	}
-	return f
 }

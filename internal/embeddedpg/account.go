@@ -32,7 +32,7 @@ func chooseAccount(clusterOwner int) (account, error) {
 			}
 		}
 	}
-	return account{}, fail(errdefs.ErrUnavailable, nil,
+	return account{}, errdefs.Say(errdefs.ErrUnavailable, nil,
 		"PostgreSQL does not run as root and this system has neither a user postgres nor a user nobody; create one, or run signet as an ordinary user.")
 }
 

@@ -22,7 +22,6 @@ package embeddedpg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -81,7 +80,7 @@ const startTimeout = 60 * time.Second
 // the directory cannot be used.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.DataDir == "" {
-		return nil, fail(errdefs.ErrInvalid, nil, "the private PostgreSQL needs a data directory")
+		return nil, errdefs.Say(errdefs.ErrInvalid, nil, "the private PostgreSQL needs a data directory")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -207,7 +206,7 @@ func (s *Server) ensureDatabase(ctx context.Context) error {
 		err = conn.Close(ctx)
 	}
 	if err != nil {
-		return fail(errdefs.ErrUnavailable, err, "the private PostgreSQL started but cannot be used (%v); see %s", err, s.layout.log)
+		return errdefs.Say(errdefs.ErrUnavailable, err, "the private PostgreSQL started but cannot be used (%v); see %s", err, s.layout.log)
 	}
 	return nil
 }
@@ -220,22 +219,4 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{s.cfg.Database}.Sanitize())
 	return err
-}
-
-// failure is an error whose text is exactly one sentence for a person, while its kind and its
-// cause stay reachable through errors.Is.
-type failure struct {
-	sentence string
-	causes   []error
-}
-
-func (f *failure) Error() string   { return f.sentence }
-func (f *failure) Unwrap() []error { return f.causes }
-
-func fail(kind, cause error, format string, args ...any) error {
-	f := &failure{sentence: fmt.Sprintf(format, args...), causes: []error{kind}}
-	if cause != nil {
-		f.causes = append(f.causes, cause)
-	}
-	return f
 }

@@ -108,10 +108,10 @@ func (s *Server) initdb(ctx context.Context, dir string) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return fail(errdefs.ErrUnavailable, ctx.Err(), "initialising the private PostgreSQL in %s was interrupted; start again.", s.layout.data)
+		return errdefs.Say(errdefs.ErrUnavailable, ctx.Err(), "initialising the private PostgreSQL in %s was interrupted; start again.", s.layout.data)
 	}
 	if err != nil {
-		return fail(errdefs.ErrUnavailable, err, "initdb of PostgreSQL %s failed in %s as user %s (%v): %s",
+		return errdefs.Say(errdefs.ErrUnavailable, err, "initdb of PostgreSQL %s failed in %s as user %s (%v): %s",
 			s.install.version, s.layout.base, s.account.name, err, lastLine(string(out)))
 	}
 	return nil
@@ -123,7 +123,7 @@ func (s *Server) copySeed(ctx context.Context, dir string) error {
 	from := filepath.Join(s.cfg.Seed, filepath.Base(s.layout.data))
 	out, err := exec.CommandContext(ctx, "cp", "-Rp", from+"/.", dir).CombinedOutput()
 	if err != nil {
-		return fail(errdefs.ErrUnavailable, err, "copying the cluster %s failed (%v): %s", from, err, lastLine(string(out)))
+		return errdefs.Say(errdefs.ErrUnavailable, err, "copying the cluster %s failed (%v): %s", from, err, lastLine(string(out)))
 	}
 	return nil
 }

@@ -120,10 +120,10 @@ func choose(ctx context.Context, dirs []string, existing []int) (install, error)
 	case len(usable) > 0:
 		return usable[0], nil
 	case len(rejected) > 0:
-		return install{}, fail(errdefs.ErrUnavailable, nil, "PostgreSQL %d or later is needed, but %s; install a newer one with `%s`, or name another server with --database-url.",
+		return install{}, errdefs.Say(errdefs.ErrUnavailable, nil, "PostgreSQL %d or later is needed, but %s; install a newer one with `%s`, or name another server with --database-url.",
 			oldestMajor, strings.Join(rejected, " and "), installLine(runtime.GOOS, readOSRelease(), os.Geteuid()))
 	default:
-		return install{}, fail(errdefs.ErrUnavailable, nil, "PostgreSQL is not installed; install it with `%s`, or name another server with --database-url.",
+		return install{}, errdefs.Say(errdefs.ErrUnavailable, nil, "PostgreSQL is not installed; install it with `%s`, or name another server with --database-url.",
 			installLine(runtime.GOOS, readOSRelease(), os.Geteuid()))
 	}
 }

@@ -118,7 +118,7 @@ func (p place) moveElsewhere(acct account) (place, error) {
 		return place{}, unusable(base, err)
 	}
 	if !reachable(base, acct) {
-		return place{}, fail(errdefs.ErrDenied, nil,
+		return place{}, errdefs.Say(errdefs.ErrDenied, nil,
 			"user %s, whom PostgreSQL runs as, can reach neither %s nor %s; choose a data directory that it can pass through.", acct.name, p.dataDir, base)
 	}
 	if err := os.WriteFile(note, []byte(base+"\n"), 0o644); err != nil {
@@ -192,7 +192,7 @@ func takeLock(base, dataDir string, flag int) (*os.File, error) {
 	f, err := filelock.Take(filepath.Join(base, "pg.lock"), flag)
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
-		return nil, fail(errdefs.ErrConflict, err,
+		return nil, errdefs.Say(errdefs.ErrConflict, err,
 			"the data directory %s is in use by another signet; stop that one, or choose another data directory.", dataDir)
 	case err != nil:
 		return nil, unusable(base, err)
@@ -216,7 +216,7 @@ func layoutOf(base string, major, uid int) layout {
 func (p place) layout(major int, acct account) (layout, error) {
 	l := layoutOf(p.base, major, acct.uid)
 	if uid := owner(l.data); uid >= 0 && uid != acct.uid {
-		return layout{}, fail(errdefs.ErrDenied, nil,
+		return layout{}, errdefs.Say(errdefs.ErrDenied, nil,
 			"the cluster %s belongs to user %s, not to %s; run signet as that user, or choose another data directory.", l.data, userName(uid), acct.name)
 	}
 	if err := privateDir(l.socketDir, acct); err != nil {
@@ -238,7 +238,7 @@ func privateDir(dir string, acct account) error {
 		}
 		// A kill between Mkdir and own leaves the directory with this process's user.
 		if uid := owner(dir); !info.IsDir() || (uid != acct.uid && uid != os.Geteuid()) {
-			return fail(errdefs.ErrDenied, nil, "%s is not a directory of user %s; remove it, or choose another data directory.", dir, acct.name)
+			return errdefs.Say(errdefs.ErrDenied, nil, "%s is not a directory of user %s; remove it, or choose another data directory.", dir, acct.name)
 		}
 		err = errors.Join(os.Chmod(dir, 0o700), acct.own(dir))
 	}
@@ -299,6 +299,6 @@ func unusable(dir string, err error) error {
 	if errors.As(err, &path) {
 		reason, dir = path.Err, path.Path
 	}
-	return fail(errdefs.ErrDenied, err, "%s cannot be used by user %s (%v); make it readable and writable for that user, or choose another data directory.",
+	return errdefs.Say(errdefs.ErrDenied, err, "%s cannot be used by user %s (%v); make it readable and writable for that user, or choose another data directory.",
 		dir, userName(os.Geteuid()), reason)
 }

@@ -89,7 +89,7 @@ func (s *Server) launch(ctx context.Context) error {
 		cmd.Stdout, cmd.Stderr = log, log
 		p, err := spawn(cmd, stopWithParent)
 		if err != nil {
-			return fail(errdefs.ErrUnavailable, err, "%s cannot be started as user %s (%v); check that this user may run it.",
+			return errdefs.Say(errdefs.ErrUnavailable, err, "%s cannot be started as user %s (%v); check that this user may run it.",
 				s.install.tool("postgres"), s.account.name, err)
 		}
 		err = s.awaitReady(ctx, p)
@@ -101,14 +101,14 @@ func (s *Server) launch(ctx context.Context) error {
 		said := readFrom(s.layout.log, start)
 		if !errors.Is(err, errEnded) {
 			s.process = p
-			return fail(errdefs.ErrUnavailable, err, "the private PostgreSQL did not become ready in time; see %s", s.layout.log)
+			return errdefs.Say(errdefs.ErrUnavailable, err, "the private PostgreSQL did not become ready in time; see %s", s.layout.log)
 		}
 		if !strings.Contains(said, "pre-existing shared memory block") {
-			return fail(errdefs.ErrUnavailable, p.err, "the private PostgreSQL did not start (%s); see %s", fatalLine(said), s.layout.log)
+			return errdefs.Say(errdefs.ErrUnavailable, p.err, "the private PostgreSQL did not start (%s); see %s", fatalLine(said), s.layout.log)
 		}
 		select {
 		case <-ctx.Done():
-			return fail(errdefs.ErrUnavailable, ctx.Err(), "processes of an earlier PostgreSQL still use %s; end them and start again.", s.layout.data)
+			return errdefs.Say(errdefs.ErrUnavailable, ctx.Err(), "processes of an earlier PostgreSQL still use %s; end them and start again.", s.layout.data)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -262,5 +262,5 @@ func endOrphan(ctx context.Context, pid int, dataDir string) error {
 			}
 		}
 	}
-	return fail(errdefs.ErrConflict, ctx.Err(), "an earlier PostgreSQL (process %d) still uses %s; end it with `kill -QUIT %d` and start again.", pid, dataDir, pid)
+	return errdefs.Say(errdefs.ErrConflict, ctx.Err(), "an earlier PostgreSQL (process %d) still uses %s; end it with `kill -QUIT %d` and start again.", pid, dataDir, pid)
 }

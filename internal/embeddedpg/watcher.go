@@ -56,7 +56,7 @@ func (s *Server) watch() (*watcher, error) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		return nil, fail(errdefs.ErrUnavailable, err, "/bin/sh cannot be started (%v), so PostgreSQL could outlive signet.", err)
+		return nil, errdefs.Say(errdefs.ErrUnavailable, err, "/bin/sh cannot be started (%v), so PostgreSQL could outlive signet.", err)
 	}
 	return &watcher{cmd: cmd, input: input}, nil
 }

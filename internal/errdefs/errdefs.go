@@ -6,7 +6,10 @@
 // no kind is a bare 500 whose cause goes to the log only.
 package errdefs
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The kinds. Compare with errors.Is.
 var (
@@ -24,3 +27,25 @@ var (
 	// ErrUnavailable says that a dependency (the database, say) did not answer; a retry may work.
 	ErrUnavailable = errors.New("unavailable")
 )
+
+// Sentence is an error whose text is exactly one sentence for a person, while its kind and its
+// cause stay reachable through errors.Is. Make one with Say.
+type Sentence struct {
+	text   string
+	causes []error
+}
+
+// Say returns a Sentence of a kind; cause may be nil.
+func Say(kind, cause error, format string, args ...any) error {
+	s := &Sentence{text: fmt.Sprintf(format, args...), causes: []error{kind}}
+	if cause != nil {
+		s.causes = append(s.causes, cause)
+	}
+	return s
+}
+
+// Error returns the sentence.
+func (s *Sentence) Error() string { return s.text }
+
+// Unwrap returns the kind and the cause.
+func (s *Sentence) Unwrap() []error { return s.causes }

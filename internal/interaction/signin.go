@@ -163,8 +163,10 @@ func (i *Interaction) prove(r *http.Request, d device, email string, pass secret
 	}
 	event := audit.Event{At: now, User: user.ID, Client: clientID}
 	if !decision.Allowed {
-		event.Action, event.Detail = audit.SignInThrottled, map[string]string{"by": string(decision.By)}
-		i.Audit.Record(ctx, event)
+		// Logged and counted, not audited: turning an attempt away costs next to nothing, and the
+		// log that is kept for good must not be for anyone to fill. The failures that led here
+		// are on record.
+		i.Log.WarnContext(ctx, "sign-in attempt held off", "by", decision.By, "user", user.ID, "retry_after", decision.RetryAfter)
 		i.Observer.SignIn("throttled")
 		return outcome{throttled: true, decision: decision}, nil
 	}

@@ -33,13 +33,7 @@ const (
 // the client and its redirect URI are in doubt, errors are shown on a page and nothing is ever
 // redirected (RFC 9700 §4.11); after that they go to the client.
 func (i *Issuer) ServeAuthorize(w http.ResponseWriter, r *http.Request) {
-	var form url.Values
-	var err error
-	if r.Method == http.MethodPost {
-		form, err = postForm(w, r)
-	} else {
-		form, err = queryForm(r)
-	}
+	form, err := requestForm(w, r)
 	if err != nil {
 		i.refuse(w, r, err)
 		return

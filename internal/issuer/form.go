@@ -23,8 +23,12 @@ func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, invalidForm(err)
 }
 
-// queryForm reads the parameters of a GET request.
-func queryForm(r *http.Request) (url.Values, error) {
+// requestForm reads the parameters of an endpoint that takes GET and POST: from the query, or
+// from the body.
+func requestForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return postForm(w, r)
+	}
 	form, err := formdata.Query(r, maxValueBytes)
 	return form, invalidForm(err)
 }

@@ -109,7 +109,8 @@ type Lifetimes struct {
 	RefreshRetry    time.Duration // how long a spent refresh token is still answered
 }
 
-// Config is everything the issuer needs; all of it is required.
+// Config is everything the issuer needs; all of it is required. Interaction may be set after New
+// and before the first request, because it needs the issuer itself.
 type Config struct {
 	URL         string // the issuer identifier, without a trailing slash
 	Keys        Keys

@@ -19,13 +19,7 @@ import (
 // and POST. It validates; whether to ask the person first is for Config.Interaction, which
 // ends the session only without asking when the hint names it.
 func (i *Issuer) ServeLogout(w http.ResponseWriter, r *http.Request) {
-	var form url.Values
-	var err error
-	if r.Method == http.MethodPost {
-		form, err = postForm(w, r)
-	} else {
-		form, err = queryForm(r)
-	}
+	form, err := requestForm(w, r)
 	if err == nil {
 		err = checkDuplicates(form)
 	}
