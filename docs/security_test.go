@@ -22,7 +22,7 @@ func TestACodeThatIsTooOldYieldsNothing(t *testing.T) {
 	}
 }
 
-// fosite alone would answer 200.
+// A server that forgets to look at the error of its store answers 200.
 func TestARevocationThatWasNotStoredIsNotReportedAsDone(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)

@@ -77,7 +77,7 @@ func TestAuthorizeAnswersTheClientWithTheProtocolsError(t *testing.T) {
 		changes []string
 		want    string
 	}{
-		"response_type missing":            {"spa", []string{"response_type"}, "unsupported_response_type"},
+		"response_type missing":            {"spa", []string{"response_type"}, "invalid_request"},
 		"implicit flow":                    {"spa", []string{"response_type=token"}, "unsupported_response_type"},
 		"hybrid flow":                      {"spa", []string{"response_type=code id_token"}, "unsupported_response_type"},
 		"unknown response_mode":            {"spa", []string{"response_mode=smoke"}, "unsupported_response_mode"},
@@ -156,7 +156,7 @@ func TestRedirectURIsOfNativeApps(t *testing.T) {
 		"http://[::1]:51004/cb":             false,
 		"https://127.0.0.1/tls":             true,
 		"https://127.0.0.1:9999/tls":        false,
-		"http://127.0.0.1:9999/tls":         false, // fosite alone would match the https one
+		"http://127.0.0.1:9999/tls":         false, // another scheme than the registered one
 		"http://user@127.0.0.1:51004/cb":    false,
 		"http://127.0.0.1:51004/cb?x=1":     false,
 		"com.example.app:/cb":               true,

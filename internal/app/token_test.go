@@ -124,7 +124,7 @@ func TestACodeIsBoundToClientRedirectURIAndChallenge(t *testing.T) {
 	}
 }
 
-// fosite alone lets a code be redeemed without a verifier after one wrong guess.
+// A server that forgets the challenge at the first wrong guess lets the second one pass without any.
 func TestAWrongVerifierDoesNotOpenTheWayForNone(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)

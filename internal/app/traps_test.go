@@ -18,7 +18,7 @@ import (
 	"github.com/signet-id/signet/internal/installation"
 )
 
-// Traps of fosite that no other test of this package covers; see docs/divergences.md.
+// Traps of this field that no other test of this package covers; see docs/divergences.md.
 
 // An ES256 signature (r, s) is as good as (r, n-s): whoever knows a token by its bytes would
 // let the recalled one in again in its other form.
@@ -50,7 +50,7 @@ func otherSignature(t *testing.T, token string) string {
 	return token[:at] + base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// fosite's signer holds one key: after a rotation it refuses what it signed before.
+// A signer that holds one key refuses after a rotation what it signed before.
 func TestTokensOutliveARotationOfTheSigningKey(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)

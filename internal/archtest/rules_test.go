@@ -46,8 +46,7 @@ var reserved = []struct {
 	dependency, only, why string
 	tests                 bool
 }{
-	{fosite + "/...", "internal/issuer", "it is frozen and has known traps (docs/divergences.md)", true},
-	{"github.com/go-jose/go-jose/v3/...", "internal/issuer", "fosite's own; use go-jose/v4", true},
+	{fosite + "/...", "", "it is frozen, and the issuer is our own (docs/decisions/0015)", true},
 	{"net/http/...", "internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
 		"rules and stores do not know HTTP", false},
 	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
@@ -53,7 +51,7 @@ func (i *Issuer) ServeAuthorize(w http.ResponseWriter, r *http.Request) {
 		MaxAge:           -1,
 		ArrivedAt:        i.Now(),
 	}
-	if err := i.validateAuthorize(r, form, c, &req); err != nil {
+	if err := i.validateAuthorize(form, c, &req); err != nil {
 		e, expected := protocolError(err)
 		if !expected {
 			i.Log.ErrorContext(r.Context(), "authorization request failed", "error", err)
@@ -68,17 +66,14 @@ func (i *Issuer) ServeAuthorize(w http.ResponseWriter, r *http.Request) {
 // is nobody to answer to.
 func (i *Issuer) authorizeTarget(ctx context.Context, form url.Values) (client.Client, string, error) {
 	if len(form["client_id"]) != 1 || form.Get("client_id") == "" {
-		return client.Client{}, "", fosite.ErrInvalidRequest.WithHint("The request must name one client_id.")
+		return client.Client{}, "", errInvalidRequest.hint("The request must name one client_id.")
 	}
 	if len(form["redirect_uri"]) > 1 {
-		return client.Client{}, "", fosite.ErrInvalidRequest.WithHint("The request must name one redirect_uri.")
+		return client.Client{}, "", errInvalidRequest.hint("The request must name one redirect_uri.")
 	}
 	c, err := i.Clients.FindClient(ctx, client.ID(form.Get("client_id")))
 	if errors.Is(err, errdefs.ErrNotFound) || errors.Is(err, errdefs.ErrInvalid) || err == nil && !c.Enabled() {
-		e := *fosite.ErrInvalidClient
-		e.CodeField = http.StatusBadRequest
-		e.DescriptionField = "The client that sent you here is not registered."
-		return client.Client{}, "", &e
+		return client.Client{}, "", fault(http.StatusBadRequest, errInvalidClient.code, "The client that sent you here is not registered.")
 	}
 	if err != nil {
 		return client.Client{}, "", err
@@ -88,7 +83,7 @@ func (i *Issuer) authorizeTarget(ctx context.Context, form url.Values) (client.C
 		return c, c.RedirectURIs[0], nil // RFC 6749 §3.1.2.3
 	}
 	if !c.MatchRedirectURI(uri) {
-		return client.Client{}, "", fosite.ErrInvalidRequest.WithHint("The redirect_uri is not one that this client has registered.")
+		return client.Client{}, "", errInvalidRequest.hint("The redirect_uri is not one that this client has registered.")
 	}
 	return c, uri, nil
 }
@@ -103,41 +98,42 @@ func answerMode(form url.Values) string {
 }
 
 // validateAuthorize checks everything but the target and fills in req.
-func (i *Issuer) validateAuthorize(r *http.Request, form url.Values, c client.Client, req *authorization.Request) error {
+func (i *Issuer) validateAuthorize(form url.Values, c client.Client, req *authorization.Request) error {
 	if err := checkDuplicates(form); err != nil {
 		return err
 	}
-	// Request objects are refused altogether: fosite would accept unsigned ones, and would
-	// fetch request_uri from wherever it points.
+	// Request objects are refused altogether: unsigned ones protect nothing, and nothing is
+	// fetched from wherever a request_uri points.
 	switch {
 	case form.Has("request"):
-		return fosite.ErrRequestNotSupported
+		return errRequestNotSupported
 	case form.Has("request_uri"):
-		return fosite.ErrRequestURINotSupported
+		return errRequestURINotSupported
 	case form.Has("registration"):
-		return fosite.ErrRegistrationNotSupported
+		return errRegistrationNotSupported
 	}
 	if !c.Allows(client.GrantAuthorizationCode) {
-		return fosite.ErrUnauthorizedClient.WithHint("This client may not use the authorization code flow.")
+		return errUnauthorizedClient.hint("This client may not use the authorization code flow.")
 	}
-	form = cloneForm(form)
-	form.Del("audience") // not a parameter here; fosite would give it a meaning
-	form.Set("redirect_uri", req.RedirectURI)
-	// state is the client's business (RFC 6749 §4.1.1 recommends it; PKCE protects without);
-	// fosite insists on one, and ours is repeated in answer.
-	form.Set("state", "-")
-	ctx := context.WithValue(r.Context(), clientViewKey{}, clientView{Client: c, redirectURIs: []string{req.RedirectURI}})
-	ar, err := i.provider.NewAuthorizeRequest(ctx, withForm(r, form).WithContext(ctx))
-	if err != nil {
-		return err
+	if m := form.Get("response_mode"); m != "" && m != req.ResponseMode {
+		return errUnsupportedResponseMode // OAuth 2.0 Multiple Response Types §2.1
+	}
+	switch form.Get("response_type") {
+	case "code":
+	case "": // RFC 6749 §4.1.2.1
+		return errInvalidRequest.hint("The response_type is missing. Use response_type=code.")
+	default: // implicit and hybrid flows are not offered (RFC 9700 §2.1.2)
+		return errUnsupportedResponseType
 	}
 	req.Scopes = fields(form.Get("scope"))
+	for _, s := range req.Scopes {
+		if !slices.Contains(c.Scopes, s) { // exactly: no hierarchy, no wildcard
+			return errInvalidScope.hint("The scope holds more than this client may ask for.")
+		}
+	}
 	if !c.Allows(client.GrantRefreshToken) {
 		// OpenID Connect Core 1.0 §11: ignored where no refresh token can be had.
 		req.Scopes = slices.DeleteFunc(req.Scopes, func(s string) bool { return s == scopeOffline })
-	}
-	if m := string(ar.GetResponseMode()); m != "" {
-		req.ResponseMode = m
 	}
 	for _, check := range []func(url.Values, client.Client, *authorization.Request) error{
 		checkPKCE, checkResources, checkOpenID, i.checkHint,
@@ -155,18 +151,18 @@ func checkPKCE(form url.Values, c client.Client, req *authorization.Request) err
 	challenge, method := form.Get("code_challenge"), form.Get("code_challenge_method")
 	if challenge == "" {
 		if method != "" {
-			return fosite.ErrInvalidRequest.WithHint("There is a code_challenge_method but no code_challenge.")
+			return errInvalidRequest.hint("There is a code_challenge_method but no code_challenge.")
 		}
 		if c.RequiresPKCE() {
-			return fosite.ErrInvalidRequest.WithHint("This client must use PKCE: send code_challenge and code_challenge_method=S256.")
+			return errInvalidRequest.hint("This client must use PKCE: send code_challenge and code_challenge_method=S256.")
 		}
 		return nil
 	}
 	if method != "S256" {
-		return fosite.ErrInvalidRequest.WithHint("Use code_challenge_method=S256; plain is refused.")
+		return errInvalidRequest.hint("Use code_challenge_method=S256; plain is refused.")
 	}
 	if !validChallenge(challenge) {
-		return fosite.ErrInvalidRequest.WithHint("The code_challenge is not an unpadded base64url SHA-256 digest of 43 characters.")
+		return errInvalidRequest.hint("The code_challenge is not an unpadded base64url SHA-256 digest of 43 characters.")
 	}
 	req.CodeChallenge = challenge
 	return nil
@@ -192,7 +188,7 @@ func resources(form url.Values, allowed []string) ([]string, error) {
 	for _, v := range form[repeatable] {
 		u, err := url.Parse(v)
 		if err != nil || !u.IsAbs() || strings.Contains(v, "#") {
-			return nil, errInvalidTarget.WithHint("A resource must be an absolute URI without fragment.")
+			return nil, errInvalidTarget.hint("A resource must be an absolute URI without fragment.")
 		}
 		if !slices.Contains(allowed, v) {
 			return nil, errInvalidTarget
@@ -214,16 +210,16 @@ func checkOpenID(form url.Values, _ client.Client, req *authorization.Request) e
 	known := []string{authorization.PromptNone, authorization.PromptLogin, authorization.PromptConsent, authorization.PromptSelectAccount}
 	for _, p := range req.Prompt {
 		if !slices.Contains(known, p) {
-			return fosite.ErrInvalidRequest.WithHint("prompt holds a value that is not supported.")
+			return errInvalidRequest.hint("prompt holds a value that is not supported.")
 		}
 	}
 	if req.Prompts(authorization.PromptNone) && len(req.Prompt) > 1 {
-		return fosite.ErrInvalidRequest.WithHint("prompt=none cannot be combined with another value.")
+		return errInvalidRequest.hint("prompt=none cannot be combined with another value.")
 	}
 	if form.Has("max_age") {
 		n, err := strconv.ParseUint(form.Get("max_age"), 10, 31)
 		if err != nil {
-			return fosite.ErrInvalidRequest.WithHint("max_age must be a number of seconds.")
+			return errInvalidRequest.hint("max_age must be a number of seconds.")
 		}
 		req.MaxAge = int64(n)
 	}
@@ -238,7 +234,7 @@ func (i *Issuer) checkHint(form url.Values, c client.Client, req *authorization.
 	}
 	h, err := i.readHint(hint)
 	if err != nil || !slices.Contains(h.Audience, string(c.ID)) {
-		return fosite.ErrInvalidRequest.WithHint("id_token_hint is not an ID token of this server for this client.")
+		return errInvalidRequest.hint("id_token_hint is not an ID token of this server for this client.")
 	}
 	req.HintedUser = h.user
 	return nil
@@ -317,7 +313,7 @@ func (i *Issuer) Complete(w http.ResponseWriter, r *http.Request, req authorizat
 func (i *Issuer) Fail(w http.ResponseWriter, r *http.Request, req authorization.Request, f authorization.Failure) {
 	i.Observer.Authorization(f.Code)
 	i.Log.InfoContext(r.Context(), "authorization request refused", "error", f.Code, "client", req.Client)
-	if f.Code == fosite.ErrAccessDenied.ErrorField { // a decision about a person who is signed in; the rest anyone can provoke
+	if f.Code == errAccessDenied.code { // a decision about a person who is signed in; the rest anyone can provoke
 		i.record(r.Context(), audit.Event{Action: audit.AuthorizeDenied, Client: string(req.Client), Detail: map[string]string{"error": f.Code}})
 	}
 	i.answer(w, r, req, url.Values{"error": {f.Code}, "error_description": {f.Description}})
@@ -359,22 +355,14 @@ func (i *Issuer) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		i.Log.ErrorContext(r.Context(), "authorization request failed", "error", err)
 	}
 	i.Observer.Authorization("refused")
-	i.Interaction.Refuse(w, r, e.CodeField, authorization.Failure{Code: e.ErrorField, Description: description(e)})
+	i.Interaction.Refuse(w, r, e.status, authorization.Failure{Code: e.code, Description: description(e)})
 }
 
 // authorizeCode keeps to the codes that RFC 6749 §4.1.2.1 knows: errors of the token endpoint
 // that mean the same are renamed.
-func authorizeCode(e *fosite.RFC6749Error) string {
-	if e.ErrorField == fosite.ErrInvalidClient.ErrorField {
-		return fosite.ErrUnauthorizedClient.ErrorField
+func authorizeCode(e *protocolFault) string {
+	if e.code == errInvalidClient.code {
+		return errUnauthorizedClient.code
 	}
-	return e.ErrorField
-}
-
-func cloneForm(form url.Values) url.Values {
-	out := make(url.Values, len(form))
-	for k, v := range form {
-		out[k] = slices.Clone(v)
-	}
-	return out
+	return e.code
 }

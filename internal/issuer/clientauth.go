@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/secret"
@@ -19,37 +17,37 @@ import (
 // authenticateClient identifies the client of a request to the token, introspection and
 // revocation endpoints, and proves it when it is confidential (RFC 6749 §2.3). One request
 // uses one method; a client uses the one it is registered for.
-func (i *Issuer) authenticateClient(ctx context.Context, r *http.Request, form url.Values) (fosite.Client, error) {
+func (i *Issuer) authenticateClient(ctx context.Context, r *http.Request, form url.Values) (client.Client, error) {
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
-		return nil, fosite.ErrInvalidClient.WithHint("Client assertions are not supported.")
+		return client.Client{}, errInvalidClient.hint("Client assertions are not supported.")
 	}
 	given, err := readCredentials(r, form)
 	if err != nil {
-		return nil, err
+		return client.Client{}, err
 	}
 	c, err := i.Clients.FindClient(ctx, given.id)
 	switch {
 	case errors.Is(err, errdefs.ErrNotFound), errors.Is(err, errdefs.ErrInvalid):
-		return nil, fosite.ErrInvalidClient
+		return client.Client{}, errInvalidClient
 	case err != nil:
-		return nil, err
+		return client.Client{}, err
 	case !c.Enabled():
-		return nil, fosite.ErrInvalidClient
+		return client.Client{}, errInvalidClient
 	}
 	if given.method == client.AuthNone {
 		if !c.Public() {
-			return nil, fosite.ErrInvalidClient.WithHint("This client has to authenticate.")
+			return client.Client{}, errInvalidClient.hint("This client has to authenticate.")
 		}
-		return clientView{Client: c}, nil
+		return c, nil
 	}
 	if c.Public() || !c.Authenticate(given.secret, i.Now()) {
-		return nil, fosite.ErrInvalidClient
+		return client.Client{}, errInvalidClient
 	}
 	if c.AuthMethod != given.method {
 		// Said only to those who know the secret.
-		return nil, fosite.ErrInvalidClient.WithHintf("This client is registered for %s.", c.AuthMethod)
+		return client.Client{}, errInvalidClient.hint("This client is registered for " + string(c.AuthMethod) + ".")
 	}
-	return clientView{Client: c}, nil
+	return c, nil
 }
 
 type credentials struct {
@@ -62,7 +60,7 @@ type credentials struct {
 func readCredentials(r *http.Request, form url.Values) (credentials, error) {
 	headers := r.Header["Authorization"]
 	if len(headers) > 1 {
-		return credentials{}, fosite.ErrInvalidRequest.WithHint("There is more than one Authorization header.")
+		return credentials{}, errInvalidRequest.hint("There is more than one Authorization header.")
 	}
 	if len(headers) == 1 {
 		c, err := parseBasic(headers[0])
@@ -70,16 +68,16 @@ func readCredentials(r *http.Request, form url.Values) (credentials, error) {
 			return credentials{}, err
 		}
 		if form.Has("client_secret") {
-			return credentials{}, fosite.ErrInvalidRequest.WithHint("Use one way to authenticate, not both header and body (RFC 6749 §2.3).")
+			return credentials{}, errInvalidRequest.hint("Use one way to authenticate, not both header and body (RFC 6749 §2.3).")
 		}
 		if form.Has("client_id") && form.Get("client_id") != string(c.id) {
-			return credentials{}, fosite.ErrInvalidRequest.WithHint("The body names another client than the Authorization header.")
+			return credentials{}, errInvalidRequest.hint("The body names another client than the Authorization header.")
 		}
 		return c, nil
 	}
 	c := credentials{id: client.ID(form.Get("client_id")), method: client.AuthNone}
 	if c.id == "" {
-		return credentials{}, fosite.ErrInvalidClient.WithHint("The request names no client.")
+		return credentials{}, errInvalidClient.hint("The request names no client.")
 	}
 	if form.Has("client_secret") {
 		c.method, c.secret = client.AuthPost, secret.New(form.Get("client_secret"))
@@ -91,7 +89,7 @@ func readCredentials(r *http.Request, form url.Values) (credentials, error) {
 // joined (RFC 6749 §2.3.1). There is one interpretation only: what needs no decoding is the
 // same either way, and what cannot be decoded is refused.
 func parseBasic(header string) (credentials, error) {
-	fail := fosite.ErrInvalidClient.WithHint("The Authorization header is not well-formed HTTP Basic (RFC 7617).")
+	fail := errInvalidClient.hint("The Authorization header is not well-formed HTTP Basic (RFC 7617).")
 	scheme, encoded, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || len(encoded) > maxValueBytes {
 		return credentials{}, fail

@@ -3,9 +3,8 @@ package issuer
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
-
-	"github.com/ory/fosite"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
@@ -14,56 +13,48 @@ import (
 	"github.com/signet-id/signet/internal/secret"
 )
 
-// codeGrant redeems authorization codes (RFC 6749 §4.1.3).
-type codeGrant struct{ grantHandler }
-
-// HandleTokenEndpointRequest spends the code. Client, redirect URI, PKCE and the resources asked
+// redeemCode spends an authorization code (RFC 6749 §4.1.3). Client, redirect URI, PKCE and the resources asked
 // for are part of the one statement that does it, so a request that fails any of them leaves the code unspent and
 // one that passes them wins alone.
-func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
-	c, err := g.begin(r)
-	if err != nil {
-		return err
-	}
-	form := r.GetRequestForm()
+func (i *Issuer) redeemCode(ctx context.Context, c client.Client, form url.Values) (*issuance, error) {
 	code := secret.New(form.Get("code"))
 	if code.Empty() {
-		return fosite.ErrInvalidRequest.WithHint("The code is missing.")
+		return nil, errInvalidRequest.hint("The code is missing.")
 	}
 	challenge, err := challengeOf(form.Get("code_verifier"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	asked, err := resources(form, c.Audiences)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	redeemed, err := g.Codes.Redeem(ctx, grant.Redemption{
+	redeemed, err := i.Codes.Redeem(ctx, grant.Redemption{
 		Code:          code.Hash(),
 		Client:        c.ID,
 		RedirectURI:   form.Get("redirect_uri"),
 		CodeChallenge: challenge,
 		Audiences:     asked,
 		OpenFamily:    c.Allows(client.GrantRefreshToken),
-		Idle:          g.Lifetimes.RefreshIdle,
-		Absolute:      g.Lifetimes.RefreshAbsolute,
+		Idle:          i.Lifetimes.RefreshIdle,
+		Absolute:      i.Lifetimes.RefreshAbsolute,
 	})
 	if errors.Is(err, errdefs.ErrNotFound) {
-		return g.explain(ctx, code, c, asked)
+		return nil, i.explainCode(ctx, code, c, asked)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := redeemed.Subject.Active(); err != nil {
-		g.Log.InfoContext(ctx, "code of an inactive person", "error", err)
-		if err := g.Families.RevokeGrant(ctx, redeemed.ID, maxAccessToken); err != nil {
-			return err
+		i.Log.InfoContext(ctx, "code of an inactive person", "error", err)
+		if err := i.Families.RevokeGrant(ctx, redeemed.ID, maxAccessToken); err != nil {
+			return nil, err
 		}
-		return fosite.ErrInvalidGrant.WithHint("The person is no longer a member of this tenant.")
+		return nil, errInvalidGrant.hint("The person is no longer a member of this tenant.")
 	}
 	audiences, ok := redeemed.NarrowAudiences(asked)
 	if !ok { // part of the statement that spent the code
-		return errInvalidTarget
+		return nil, errInvalidTarget
 	}
 	n := &issuance{
 		grantType: client.GrantAuthorizationCode,
@@ -75,39 +66,38 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 		nonce:     redeemed.Nonce,
 	}
 	if c.Allows(client.GrantRefreshToken) {
-		n.refresh = grant.RefreshToken{Family: redeemed.ID}.Format(g.RefreshMAC)
+		n.refresh = grant.RefreshToken{Family: redeemed.ID}.Format(i.RefreshMAC)
 	}
-	r.GetSession().(*tokenSession).issue = n
-	return nil
+	return n, nil
 }
 
-// explain answers for a code that was not spent. A second use of one revokes all that the
+// explainCode answers for a code that was not spent. A second use of one revokes all that the
 // first one yielded (RFC 6749 §4.1.2).
-func (g codeGrant) explain(ctx context.Context, code secret.Text, c client.Client, asked []string) error {
+func (i *Issuer) explainCode(ctx context.Context, code secret.Text, c client.Client, asked []string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	found, err := g.Codes.FindCode(ctx, code.Hash(), c.ID)
+	found, err := i.Codes.FindCode(ctx, code.Hash(), c.ID)
 	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
 		return err
 	}
 	if found.Spent {
-		if err := g.Families.RevokeGrant(ctx, found.Grant, maxAccessToken); err != nil {
+		if err := i.Families.RevokeGrant(ctx, found.Grant, maxAccessToken); err != nil {
 			return err
 		}
-		g.Log.WarnContext(ctx, "authorization code used twice, grant revoked", "client", c.ID, "grant", found.Grant)
-		g.record(ctx, audit.Event{Action: audit.CodeReused, Client: string(c.ID), Grant: found.Grant})
+		i.Log.WarnContext(ctx, "authorization code used twice, grant revoked", "client", c.ID, "grant", found.Grant)
+		i.record(ctx, audit.Event{Action: audit.CodeReused, Client: string(c.ID), Grant: found.Grant})
 	}
 	granted := grant.Grant{Audiences: found.Audiences}
 	if _, ok := granted.NarrowAudiences(asked); err == nil && !found.Spent && !ok {
 		return errInvalidTarget
 	}
-	return fosite.ErrInvalidGrant.WithHint("The code is unknown, expired, already used, or belongs to another client, redirect_uri or code_verifier.")
+	return errInvalidGrant.hint("The code is unknown, expired, already used, or belongs to another client, redirect_uri or code_verifier.")
 }
 
 // narrowResources reads the resource parameters of a token request: a subset of what was
 // granted, or all of it when there are none (RFC 8707 §2.2).
-func narrowResources(r fosite.AccessRequester, g grant.Grant) ([]string, error) {
-	asked, err := resources(r.GetRequestForm(), g.Audiences)
+func narrowResources(form url.Values, g grant.Grant) ([]string, error) {
+	asked, err := resources(form, g.Audiences)
 	if err != nil {
 		return nil, err
 	}

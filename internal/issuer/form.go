@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/formdata"
 )
 
@@ -41,17 +39,23 @@ func checkDuplicates(form url.Values) error {
 // invalidForm turns what is wrong with a form into an invalid_request with its status.
 func invalidForm(err error) error {
 	if e, ok := errors.AsType[*formdata.Error](err); ok {
-		out := *fosite.ErrInvalidRequest
-		out.CodeField = e.Status
-		return out.WithHint(e.Reason)
+		out := *errInvalidRequest
+		out.status = e.Status
+		return out.hint(e.Reason)
 	}
 	return err
 }
 
 // fields splits a space-delimited list, without empty or repeated items, in order.
 func fields(s string) []string {
+	if s == "" {
+		return nil
+	}
+	if !strings.Contains(s, " ") {
+		return []string{s}
+	}
 	var out []string
-	seen := map[string]bool{}
+	seen := map[string]bool{} // not a search in out: there may be thousands of items
 	for f := range strings.SplitSeq(s, " ") {
 		if f != "" && !seen[f] {
 			seen[f] = true

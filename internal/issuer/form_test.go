@@ -10,8 +10,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/client"
 )
 
@@ -52,7 +50,7 @@ func TestBasicCredentialsAreFormDecodedOnce(t *testing.T) {
 	} {
 		if got, err := parseBasic(header); err == nil {
 			t.Errorf("%s: %q", name, got.id)
-		} else if e, _ := protocolError(err); e.ErrorField != "invalid_client" {
+		} else if e, _ := protocolError(err); e.code != "invalid_client" {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
@@ -67,7 +65,7 @@ func FuzzParseBasic(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		got, err := parseBasic(header)
 		if err != nil {
-			if e, expected := protocolError(err); !expected || e.ErrorField != "invalid_client" || got != (credentials{}) {
+			if e, expected := protocolError(err); !expected || e.code != "invalid_client" || got != (credentials{}) {
 				t.Fatalf("%q: %v", header, err)
 			}
 			return
@@ -111,7 +109,7 @@ func TestOneRequestAuthenticatesInOneWay(t *testing.T) {
 		code := ""
 		if err != nil {
 			e, _ := protocolError(err)
-			code = e.ErrorField
+			code = e.code
 		}
 		if code != c.code || got.method != c.want {
 			t.Errorf("%s: %q, %v", name, code, got.method)
@@ -130,7 +128,7 @@ func FuzzQueryForm(f *testing.F) {
 			err = checkDuplicates(form)
 		}
 		if err != nil {
-			if e, expected := protocolError(err); !expected || e.ErrorField != "invalid_request" {
+			if e, expected := protocolError(err); !expected || e.code != "invalid_request" {
 				t.Fatalf("%q: %v", query, err)
 			}
 			return
@@ -192,7 +190,7 @@ func TestAVerifierHas43To128UnreservedCharacters(t *testing.T) {
 func TestADescriptionHoldsTheAllowedCharactersAlone(t *testing.T) {
 	t.Parallel()
 	for _, hint := range []string{"plain", `a "quote" and \ one`, "line\r\nbreak", "üñí\u2028", "\x00\x7f\xff", strings.Repeat("é", 500)} {
-		got := description(fosite.ErrInvalidRequest.WithHint(hint))
+		got := description(errInvalidRequest.hint(hint))
 		for _, r := range got {
 			if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
 				t.Errorf("%q holds %q (RFC 6749 §5.2)", got, r)

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
@@ -47,7 +45,7 @@ func (i *Issuer) ServeIntrospect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if caller.Public() {
-		i.writeError(w, r, fosite.ErrInvalidClient.WithHint("Introspection is for clients that authenticate."))
+		i.writeError(w, r, errInvalidClient.hint("Introspection is for clients that authenticate."))
 		return
 	}
 	body, err := i.introspect(r, form.Get("token"), caller)
@@ -132,12 +130,12 @@ func (i *Issuer) authenticated(w http.ResponseWriter, r *http.Request) (url.Valu
 	if err := checkDuplicates(form); err != nil {
 		return nil, client.Client{}, err
 	}
-	fc, err := i.authenticateClient(r.Context(), r, form)
+	c, err := i.authenticateClient(r.Context(), r, form)
 	if err != nil {
 		return nil, client.Client{}, err
 	}
 	if form.Get("token") == "" {
-		return nil, client.Client{}, fosite.ErrInvalidRequest.WithHint("The token is missing.")
+		return nil, client.Client{}, errInvalidRequest.hint("The token is missing.")
 	}
-	return form, viewOf(fc), nil
+	return form, c, nil
 }

@@ -5,8 +5,8 @@
 // and errors. It does not sign people in: once an authorization request is valid it hands it to
 // Config.Interaction, which comes back through Complete or Fail.
 //
-// It is the only importer of fosite, whose request validation and error values it uses
-// (fosite.go). Storing, spending and signing are our own: see docs/decisions.
+// It is our own from the form to the signature; docs/decisions says why. One writer answers
+// with errors (errors.go), one place makes tokens (token.go).
 //
 //	authorize.go   request → authorization.Request; its answer
 //	token.go       token endpoint; grants in code.go, refresh.go, machine.go
@@ -20,8 +20,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/ory/fosite"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
@@ -139,15 +137,12 @@ const maxAccessToken = client.MaxAccessTokenLifetime
 // Issuer serves the protocol endpoints.
 type Issuer struct {
 	Config
-	provider *fosite.Fosite
 	metadata metadataCache
 }
 
 // New returns the issuer of c.
 func New(c Config) *Issuer {
-	i := &Issuer{Config: c}
-	i.provider = i.newProvider()
-	return i
+	return &Issuer{Config: c}
 }
 
 // record adds what every event carries and hands e to the audit log.

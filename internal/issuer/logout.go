@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -40,7 +38,7 @@ func (i *Issuer) refuseLogout(w http.ResponseWriter, r *http.Request, err error)
 	if !expected {
 		i.Log.ErrorContext(r.Context(), "request to sign out failed", "error", err)
 	}
-	i.Interaction.Refuse(w, r, e.CodeField, authorization.Failure{Code: e.ErrorField, Description: description(e)})
+	i.Interaction.Refuse(w, r, e.status, authorization.Failure{Code: e.code, Description: description(e)})
 }
 
 func (i *Issuer) validateLogout(r *http.Request, form url.Values) (authorization.Logout, error) {
@@ -53,9 +51,9 @@ func (i *Issuer) validateLogout(r *http.Request, form url.Values) (authorization
 			// can tell. Whoever wants to sign out is not turned away for that, but the hint
 			// proves nothing: it counts as absent, and the person is asked.
 		case err != nil || len(h.Audience) != 1:
-			return l, fosite.ErrInvalidRequest.WithHint("id_token_hint is not an ID token of this server.")
+			return l, errInvalidRequest.hint("id_token_hint is not an ID token of this server.")
 		case l.Client != "" && !slices.Contains(h.Audience, string(l.Client)):
-			return l, fosite.ErrInvalidRequest.WithHint("id_token_hint was issued to another client than client_id.")
+			return l, errInvalidRequest.hint("id_token_hint was issued to another client than client_id.")
 		default:
 			l.Client = client.ID(h.Audience[0])
 			l.User = h.user
@@ -67,14 +65,14 @@ func (i *Issuer) validateLogout(r *http.Request, form url.Values) (authorization
 		return l, nil
 	}
 	if l.Client == "" {
-		return l, fosite.ErrInvalidRequest.WithHint("post_logout_redirect_uri needs an id_token_hint that can still be verified, or a client_id, beside it.")
+		return l, errInvalidRequest.hint("post_logout_redirect_uri needs an id_token_hint that can still be verified, or a client_id, beside it.")
 	}
 	c, err := i.Clients.FindClient(r.Context(), l.Client)
 	if err != nil && !errors.Is(err, errdefs.ErrNotFound) && !errors.Is(err, errdefs.ErrInvalid) {
 		return l, err
 	}
 	if err != nil || !c.Enabled() || !c.MatchPostLogoutRedirectURI(uri) {
-		return l, fosite.ErrInvalidRequest.WithHint("post_logout_redirect_uri is not one that this client has registered.")
+		return l, errInvalidRequest.hint("post_logout_redirect_uri is not one that this client has registered.")
 	}
 	l.RedirectURI = uri
 	return l, nil

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
-
-	"github.com/ory/fosite"
 )
 
 var b64 = base64.RawURLEncoding.Strict()
@@ -30,7 +28,7 @@ func challengeOf(verifier string) (string, error) {
 		return "", nil
 	}
 	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
-		return "", fosite.ErrInvalidGrant.WithHint("The code_verifier must be 43 to 128 unreserved characters.")
+		return "", errInvalidGrant.hint("The code_verifier must be 43 to 128 unreserved characters.")
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	return b64.EncodeToString(sum[:]), nil

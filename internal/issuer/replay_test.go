@@ -46,16 +46,16 @@ func TestAReplayRevokesTheGrantAlsoWhenTheCallerHangsUp(t *testing.T) {
 	now := time.Now()
 	c := client.Client{ID: "spa"}
 	s := &replayed{family: grant.Family{Grant: grant.Grant{ID: id.NewGrant(now), Client: c.ID}, Generation: 2, ExpiresAt: now.Add(time.Hour)}}
-	h := grantHandler{Issuer: &Issuer{Config: Config{
+	i := &Issuer{Config: Config{
 		Codes: s, Families: s, Audit: quiet{}, Observer: quiet{}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-	}}}
+	}}
 	gone, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	for what, err := range map[string]error{
-		"code":          codeGrant{h}.explain(gone, secret.New("code"), c, nil),
-		"refresh token": refreshGrant{h}.explain(gone, grant.RefreshToken{Family: s.family.ID, Generation: 0}, c),
+		"code":          i.explainCode(gone, secret.New("code"), c, nil),
+		"refresh token": i.explainRefresh(gone, grant.RefreshToken{Family: s.family.ID, Generation: 0}, c),
 	} {
-		if e, expected := protocolError(err); !expected || e.ErrorField != "invalid_grant" {
+		if e, expected := protocolError(err); !expected || e.code != "invalid_grant" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

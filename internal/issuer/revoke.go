@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ory/fosite"
-
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -34,7 +32,7 @@ func (i *Issuer) ServeRevoke(w http.ResponseWriter, r *http.Request) {
 
 func (i *Issuer) revoke(r *http.Request, token string, caller client.Client) error {
 	ctx := r.Context()
-	notYours := fosite.ErrUnauthorizedClient.WithHint("The token was issued to another client.")
+	notYours := errUnauthorizedClient.hint("The token was issued to another client.")
 	if t, err := grant.ParseRefreshToken(token, i.RefreshMAC); err == nil {
 		f, err := i.Families.FindFamily(ctx, t.Family)
 		if errors.Is(err, errdefs.ErrNotFound) {

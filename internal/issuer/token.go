@@ -2,12 +2,13 @@ package issuer
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ory/fosite"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
@@ -29,6 +30,24 @@ func supportedGrants() []string {
 	return []string{client.GrantAuthorizationCode, client.GrantRefreshToken, client.GrantClientCredentials}
 }
 
+// A grantFunc checks what a client asks for, spends what can be spent once, and returns what to
+// issue. The client is authenticated and registered for the grant.
+type grantFunc func(ctx context.Context, c client.Client, form url.Values) (*issuance, error)
+
+// grantOf returns the grant of that type, nil if there is none.
+func (i *Issuer) grantOf(grantType string) grantFunc {
+	switch grantType {
+	case client.GrantAuthorizationCode:
+		return i.redeemCode
+	case client.GrantRefreshToken:
+		return i.refresh
+	case client.GrantClientCredentials:
+		return i.machineGrant
+	}
+	return nil
+}
+
+// serveGrant is what all grants share, in one place so that none can forget a step.
 func (i *Issuer) serveGrant(w http.ResponseWriter, r *http.Request, fixed string) {
 	ctx := r.Context()
 	form, err := postForm(w, r)
@@ -39,48 +58,51 @@ func (i *Issuer) serveGrant(w http.ResponseWriter, r *http.Request, fixed string
 		i.writeError(w, r, err)
 		return
 	}
+	grantType := form.Get("grant_type")
 	if fixed != "" {
-		if form.Has("grant_type") && form.Get("grant_type") != fixed {
-			i.writeError(w, r, fosite.ErrInvalidRequest.WithHintf("This endpoint serves grant_type=%s alone; leave the parameter out.", fixed))
+		if form.Has("grant_type") && grantType != fixed {
+			i.writeError(w, r, errInvalidRequest.hint("This endpoint serves grant_type="+fixed+" alone; leave the parameter out."))
 			return
 		}
-		form.Set("grant_type", fixed)
+		grantType = fixed
 	}
-	switch grantType := form.Get("grant_type"); {
-	case grantType == "":
-		i.writeError(w, r, fosite.ErrInvalidRequest.WithHint("The grant_type is missing."))
-		return
-	case !slices.Contains(supportedGrants(), grantType):
-		i.writeError(w, r, fosite.ErrUnsupportedGrantType)
+	if grantType == "" {
+		i.writeError(w, r, errInvalidRequest.hint("The grant_type is missing."))
 		return
 	}
-	form.Del("audience") // not a parameter here; fosite would give it a meaning
-	request, err := i.provider.NewAccessRequest(ctx, withForm(r, form), &tokenSession{})
+	grant := i.grantOf(grantType)
+	if grant == nil {
+		i.writeError(w, r, errUnsupportedGrantType)
+		return
+	}
+	c, err := i.authenticateClient(ctx, r, form)
+	if err == nil && !c.Allows(grantType) {
+		err = errUnauthorizedClient.hint("This client may not use the grant type " + grantType + ".")
+	}
+	var n *issuance
+	if err == nil {
+		n, err = grant(ctx, c, form)
+	}
+	var body []byte
+	if err == nil {
+		body, err = i.issue(ctx, n)
+	}
 	if err != nil {
-		i.refuseToken(w, r, form.Get("grant_type"), request, err)
+		i.refuseToken(w, r, grantType, c, err)
 		return
 	}
-	response, err := i.provider.NewAccessResponse(ctx, request)
-	if err != nil {
-		i.refuseToken(w, r, form.Get("grant_type"), request, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, response.ToMap())
+	writeBody(w, http.StatusOK, body)
 }
 
-// refuseToken answers a token request that was refused. It goes to the audit log when the client
-// has proven itself; anyone can send the others, and a log that is kept for good must not be
-// for anyone to fill.
-func (i *Issuer) refuseToken(w http.ResponseWriter, r *http.Request, grantType string, request fosite.AccessRequester, err error) {
+// refuseToken answers a token request that was refused. c is zero unless the client was
+// authenticated. The refusal goes to the audit log when the client has proven itself; anyone
+// can send the others, and a log that is kept for good must not be for anyone to fill.
+func (i *Issuer) refuseToken(w http.ResponseWriter, r *http.Request, grantType string, c client.Client, err error) {
 	e, _ := protocolError(err)
-	var c client.Client
-	if request != nil {
-		c = viewOf(request.GetClient())
-	}
-	i.Log.InfoContext(r.Context(), "token request refused", "grant_type", grantType, "error", e.ErrorField, "client", c.ID)
+	i.Log.InfoContext(r.Context(), "token request refused", "grant_type", grantType, "error", e.code, "client", c.ID)
 	if c.ID != "" && !c.Public() {
 		i.record(r.Context(), audit.Event{Action: audit.TokenRefused, Client: string(c.ID), Tenant: c.Tenant,
-			Detail: map[string]string{"grant_type": grantType, "error": e.ErrorField}})
+			Detail: map[string]string{"grant_type": grantType, "error": e.code}})
 	}
 	i.writeError(w, r, err)
 }
@@ -94,76 +116,60 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), replayTimeout)
 }
 
-// grantHandler is what the three grants share: every one of them makes its tokens here, so
-// that none can forget a step.
-type grantHandler struct {
-	*Issuer
-	grantType string
+// tokenBody is a token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3).
+type tokenBody struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
 }
 
-// CanSkipClientAuth is false for every grant.
-func (grantHandler) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
-
-// CanHandleTokenEndpointRequest reports whether the request is for this grant.
-func (h grantHandler) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(h.grantType)
-}
-
-// begin checks that the authenticated client may use the grant.
-func (h grantHandler) begin(r fosite.AccessRequester) (client.Client, error) {
-	c := viewOf(r.GetClient())
-	if !c.Allows(h.grantType) {
-		return c, fosite.ErrUnauthorizedClient.WithHintf("This client may not use the grant type %s.", h.grantType)
-	}
-	return c, nil
-}
-
-// PopulateTokenEndpointResponse makes the tokens of an issuance. fosite calls it on every
-// handler, so the ones that are not concerned say so.
-func (h grantHandler) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, out fosite.AccessResponder) error {
-	if !r.GetGrantTypes().ExactOne(h.grantType) {
-		return fosite.ErrUnknownRequest
-	}
-	n := r.GetSession().(*tokenSession).issue
+// issue makes the tokens of an issuance and returns the encoded response.
+func (i *Issuer) issue(ctx context.Context, n *issuance) ([]byte, error) {
 	// A grant never outlives what its client is registered for: what was withdrawn since is
 	// left out.
 	n.scopes, n.audiences = still(n.scopes, n.client.Scopes), still(n.audiences, n.client.Audiences)
-	now := h.Now()
-	token, jti, lifetime, err := h.accessToken(ctx, n, now)
+	now := i.Now()
+	token, jti, lifetime, err := i.accessToken(ctx, n, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out.SetAccessToken(token)
-	out.SetTokenType("Bearer")
-	out.SetExpiresIn(lifetime.Round(time.Second))
-	if len(n.scopes) > 0 {
-		out.SetExtra("scope", strings.Join(n.scopes, " "))
-	}
-	h.Observer.TokenIssued(n.grantType, "access")
+	scope := strings.Join(n.scopes, " ")
+	out := tokenBody{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(lifetime / time.Second), Scope: scope}
+	i.Observer.TokenIssued(n.grantType, "access")
 	if n.subject != nil && slices.Contains(n.scopes, scopeOpenID) {
-		idToken, err := h.idToken(ctx, n, token, now)
-		if err != nil {
-			return err
+		if out.IDToken, err = i.idToken(ctx, n, token, now); err != nil {
+			return nil, err
 		}
-		out.SetExtra("id_token", idToken)
-		h.Observer.TokenIssued(n.grantType, "id")
+		i.Observer.TokenIssued(n.grantType, "id")
 	}
 	if !n.refresh.Empty() {
-		out.SetExtra("refresh_token", n.refresh.Reveal())
-		h.Observer.TokenIssued(n.grantType, "refresh")
+		out.RefreshToken = n.refresh.Reveal()
+		i.Observer.TokenIssued(n.grantType, "refresh")
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode token response: %w", err)
 	}
 	event := audit.Event{
 		Action: audit.TokenIssued, Client: string(n.client.ID), Tenant: n.client.Tenant, TokenID: jti,
-		Detail: map[string]string{"grant_type": n.grantType, "scope": strings.Join(n.scopes, " ")},
+		Detail: map[string]string{"grant_type": n.grantType, "scope": scope},
 	}
 	if n.subject != nil {
 		event.Tenant, event.User, event.Session, event.Grant = n.grant.Tenant, n.grant.User, n.grant.Session, n.grant.ID
 	}
-	h.record(ctx, event)
-	return nil
+	i.record(ctx, event)
+	return body, nil
 }
 
 // still returns those of granted that are allowed.
 func still(granted, allowed []string) []string {
-	return slices.DeleteFunc(slices.Clone(granted), func(s string) bool { return !slices.Contains(allowed, s) })
+	for _, s := range granted {
+		if !slices.Contains(allowed, s) {
+			return slices.DeleteFunc(slices.Clone(granted), func(s string) bool { return !slices.Contains(allowed, s) })
+		}
+	}
+	return granted
 }
