@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,16 +34,26 @@ var fence = regexp.MustCompile("(?ms)^```([^\\n]*)\\n(.*?)^```$")
 // test/, which TestGuide… run.
 func TestEverySnippetOfTheFrontendGuideIsAFileThatTheTestsRun(t *testing.T) {
 	t.Parallel()
+	checkSnippets(t, "frontends.md", registerScript, spaModule, nodeWeb, goWeb, goNative)
+}
+
+// checkSnippets compares every block of a guide with the file that it names; the guide shows
+// these files and no others.
+func checkSnippets(t *testing.T, name string, files ...string) {
+	t.Helper()
 	root := nodetest.Root(t)
-	guide, err := os.ReadFile(filepath.Join(root, "docs", "guides", "frontends.md"))
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "guides", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
 	for _, m := range fence.FindAllStringSubmatch(string(guide), -1) {
+		if m[1] == "mermaid" { // a picture
+			continue
+		}
 		_, file, ok := strings.Cut(m[1], " file=")
-		if !ok {
-			t.Errorf("a block that no test runs: ```%s", m[1])
+		if !ok || !slices.Contains(files, file) {
+			t.Errorf("%s: a block that no test runs: ```%s", name, m[1])
 			continue
 		}
 		seen[file] = true
@@ -52,16 +63,17 @@ func TestEverySnippetOfTheFrontendGuideIsAFileThatTheTestsRun(t *testing.T) {
 			continue
 		}
 		if m[2] != string(want) {
-			t.Errorf("the guide's copy of %s differs from the file: copy the file into the guide", file)
+			t.Errorf("%s: its copy of %s differs from the file: copy the file into the guide", name, file)
 		}
 	}
-	for _, file := range []string{registerScript, spaModule, nodeWeb, goWeb, goNative} {
+	for _, file := range files {
 		if !seen[file] {
-			t.Errorf("the guide does not show %s", file)
+			t.Errorf("%s does not show %s", name, file)
 		}
 	}
-	if n := strings.Count(string(guide), "\n```"); n != 2*len(seen) {
-		t.Errorf("%d fences for %d snippets: an indented or unclosed block escapes this test", n, len(seen))
+	pictures := strings.Count(string(guide), "\n```mermaid\n")
+	if n := strings.Count(string(guide), "\n```"); n != 2*(len(files)+pictures) {
+		t.Errorf("%s: %d fences for %d snippets: an indented or unclosed block escapes this test", name, n, len(files))
 	}
 }
 
