@@ -24,6 +24,7 @@ import (
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/ratelimit"
+	"github.com/signet-id/signet/internal/revocation"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/server"
 	"github.com/signet-id/signet/internal/session"
@@ -101,6 +102,7 @@ type rooms struct {
 	db       *postgres.DB
 	ring     *keyring.Ring
 	clients  *client.Cache
+	cutoffs  *revocation.Register
 	recorder *audit.Recorder
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
@@ -139,8 +141,10 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		db:       db,
 		ring:     ring,
 		clients:  client.NewCache(db.Clients()),
+		cutoffs:  revocation.NewRegister(db.Grants(), o.Now),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 	}
+	db.OnCutoff(r.cutoffs.Note)
 	r.issuer = issuer.New(issuer.Config{
 		URL:        c.Issuer,
 		Keys:       ring,
@@ -149,6 +153,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Codes:      db.Grants(),
 		Families:   db.Grants(),
 		Cutoffs:    db.Grants(),
+		Recalled:   r.cutoffs,
 		Subjects:   db.Directory(),
 		Audit:      r.recorder,
 		Observer:   metrics,
@@ -230,7 +235,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { r.ring.Run(background) })
-	wg.Go(func() { r.listen(background, o.Log) })
+	wg.Go(func() { r.listen(background, o) })
 	wg.Go(func() { r.clean(background, o) })
 	if o.Ready != nil {
 		o.Ready(Addresses{Public: s.Addr(), Ops: s.OpsAddr()})
@@ -242,18 +247,33 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
 	return err
 }
 
-// listen drops what the caches hold of things that changed.
-func (r *rooms) listen(ctx context.Context, log *slog.Logger) {
-	r.db.Listen(ctx, log, func(channel, payload string) {
-		switch channel {
-		case postgres.ChannelClient:
-			r.clients.Forget(client.ID(payload))
-		case postgres.ChannelKeys:
+// listen keeps what this replica holds in memory up to date.
+func (r *rooms) listen(ctx context.Context, o Options) {
+	r.db.Listen(ctx, postgres.Listener{
+		Handle: func(channel, payload string) {
+			switch channel {
+			case postgres.ChannelClient:
+				r.clients.Forget(client.ID(payload))
+			case postgres.ChannelKeys:
+				r.ring.Poke()
+			case postgres.ChannelCutoff:
+				c, err := postgres.ParseCutoff(payload)
+				if err != nil { // of a newer binary: until the next connect the store knows better
+					o.Log.WarnContext(ctx, "an announced cutoff could not be read", "error", err)
+					return
+				}
+				r.cutoffs.Note(c)
+			}
+		},
+		Resync: func(ctx context.Context) error {
+			r.clients.ForgetAll()
 			r.ring.Poke()
-		}
-	}, func() {
-		r.clients.ForgetAll()
-		r.ring.Poke()
+			return r.cutoffs.Load(ctx)
+		},
+		Alive: r.cutoffs.Confirm,
+		Lost:  r.cutoffs.Lost,
+		Now:   o.Now,
+		Log:   o.Log,
 	})
 }
 
@@ -262,6 +282,7 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 	tick := time.NewTicker(o.Config.Cleanup.Interval)
 	defer tick.Stop()
 	for {
+		r.cutoffs.Purge(o.Now())
 		done, err := r.db.Clean(ctx, o.Now())
 		switch {
 		case ctx.Err() != nil:

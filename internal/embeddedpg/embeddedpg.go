@@ -52,6 +52,9 @@ type Config struct {
 	// Seed, when set, is a data directory with a stopped cluster that is copied instead of
 	// initialising a new one.
 	Seed string
+	// Settings are further settings of the server, each "name=value"; they win over its own. For
+	// measurements that need it as large as an operator would make it.
+	Settings []string
 	// Ephemeral removes the cluster when it is stopped or when this process ends in any way.
 	Ephemeral bool
 }

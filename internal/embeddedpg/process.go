@@ -162,7 +162,7 @@ func (s *Server) settings() []string {
 		set = append(set, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 	}
 	args := []string{"-D", s.layout.data}
-	for _, v := range set {
+	for _, v := range append(set, s.cfg.Settings...) {
 		args = append(args, "-c", v)
 	}
 	return args

@@ -26,7 +26,7 @@ func (i *Issuer) readAccessToken(token string) (accessClaims, error) {
 
 // void reports whether the token was recalled.
 func (i *Issuer) void(r *http.Request, c accessClaims) (bool, error) {
-	return i.Cutoffs.Void(r.Context(), c.Grant, c.Session, c.ID)
+	return i.Recalled.Void(r.Context(), c.Grant, c.Session, c.ID)
 }
 
 // challenge answers a resource request that carries no good token (RFC 6750 §3). Without a

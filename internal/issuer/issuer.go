@@ -64,6 +64,10 @@ type Families interface {
 // Cutoffs makes tokens void before they expire.
 type Cutoffs interface {
 	Cut(ctx context.Context, c revocation.Cutoff) error
+}
+
+// Recalled knows which tokens were made void; revocation.Register implements it.
+type Recalled interface {
 	Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error)
 }
 
@@ -117,6 +121,7 @@ type Config struct {
 	Codes       Codes
 	Families    Families
 	Cutoffs     Cutoffs
+	Recalled    Recalled
 	Subjects    Subjects
 	Interaction Interaction
 	Audit       Recorder

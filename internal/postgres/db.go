@@ -18,12 +18,14 @@ import (
 
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/revocation"
 )
 
 // DB is a pool of connections to one PostgreSQL database.
 type DB struct {
 	pool *pgxpool.Pool
 	q    *sqlcgen.Queries
+	cut  func(revocation.Cutoff) // nil: nobody on this replica asks
 }
 
 // Config says how to connect.
@@ -59,6 +61,25 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &DB{pool: pool, q: sqlcgen.New(pool)}, nil
+}
+
+// OnCutoff has f told of each cutoff that this replica stores, before the call that stored it
+// returns: whoever recalls a token here finds it recalled here. Announcements to all replicas
+// come from the database. Call it before anything is stored.
+func (db *DB) OnCutoff(f func(revocation.Cutoff)) { db.cut = f }
+
+func (db *DB) stored(cutoffs ...revocation.Cutoff) {
+	if db.cut == nil {
+		return
+	}
+	for _, c := range cutoffs {
+		db.cut(c)
+	}
+}
+
+// cutoff is one that was just stored to be kept for keep.
+func cutoff(k revocation.Kind, subject string, keep time.Duration) revocation.Cutoff {
+	return revocation.Cutoff{Kind: k, Subject: subject, ExpiresAt: time.Now().Add(keep)}
 }
 
 // Close waits for connections in use and closes all.

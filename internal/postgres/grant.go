@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
@@ -15,14 +17,14 @@ import (
 )
 
 // Grants stores codes, refresh families, consents and cutoffs.
-type Grants struct{ q *sqlcgen.Queries }
+type Grants struct{ db *DB }
 
 // Grants returns the store of what people allowed clients.
-func (db *DB) Grants() Grants { return Grants{db.q} }
+func (db *DB) Grants() Grants { return Grants{db} }
 
 // Authorize stores a code under its digest for at most lifetime.
 func (s Grants) Authorize(ctx context.Context, code secret.Hash, a grant.Authorization, lifetime time.Duration) error {
-	return wrap("store code", s.q.InsertCode(ctx, sqlcgen.InsertCodeParams{
+	return wrap("store code", s.db.q.InsertCode(ctx, sqlcgen.InsertCodeParams{
 		Hash:            code[:],
 		GrantID:         a.ID.UUID(),
 		TenantID:        a.Tenant.UUID(),
@@ -46,7 +48,7 @@ func (s Grants) Authorize(ctx context.Context, code secret.Hash, a grant.Authori
 // concurrent callers exactly one succeeds. errdefs.ErrNotFound says that nothing matched:
 // ask FindCode why.
 func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed, error) {
-	row, err := s.q.RedeemCode(ctx, sqlcgen.RedeemCodeParams{
+	row, err := s.db.q.RedeemCode(ctx, sqlcgen.RedeemCodeParams{
 		Hash:          r.Code[:],
 		ClientID:      string(r.Client),
 		RedirectUri:   r.RedirectURI,
@@ -84,7 +86,7 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 
 // FindCode returns a code of the client as it stands; errdefs.ErrNotFound if there is none.
 func (s Grants) FindCode(ctx context.Context, code secret.Hash, clientID client.ID) (grant.Code, error) {
-	row, err := s.q.FindCode(ctx, sqlcgen.FindCodeParams{Hash: code[:], ClientID: string(clientID)})
+	row, err := s.db.q.FindCode(ctx, sqlcgen.FindCodeParams{Hash: code[:], ClientID: string(clientID)})
 	if err != nil {
 		return grant.Code{}, wrap("find code", err)
 	}
@@ -95,7 +97,7 @@ func (s Grants) FindCode(ctx context.Context, code secret.Hash, clientID client.
 // predecessor yields the same successor again; anything else is errdefs.ErrNotFound: ask
 // FindFamily why.
 func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, error) {
-	row, err := s.q.RotateFamily(ctx, sqlcgen.RotateFamilyParams{
+	row, err := s.db.q.RotateFamily(ctx, sqlcgen.RotateFamilyParams{
 		ID:         r.Token.Family.UUID(),
 		ClientID:   string(r.Client),
 		Generation: int32(r.Token.Generation),
@@ -127,7 +129,7 @@ func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, er
 
 // FindFamily returns a refresh family as it stands; errdefs.ErrNotFound if there is none.
 func (s Grants) FindFamily(ctx context.Context, g id.Grant) (grant.Family, error) {
-	r, err := s.q.FindFamily(ctx, g.UUID())
+	r, err := s.db.q.FindFamily(ctx, g.UUID())
 	if err != nil {
 		return grant.Family{}, wrap("find refresh family", err)
 	}
@@ -155,27 +157,49 @@ func (s Grants) FindFamily(ctx context.Context, g id.Grant) (grant.Family, error
 // RevokeGrant ends the family and makes every access token of the grant void for keep, the
 // longest that one of them can still live.
 func (s Grants) RevokeGrant(ctx context.Context, g id.Grant, keep time.Duration) error {
-	return wrap("revoke grant", s.q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{
+	err := s.db.q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{
 		ID: g.UUID(), Subject: g.String(), Keep: interval(keep),
-	}))
+	})
+	if err == nil {
+		s.db.stored(cutoff(revocation.Grant, g.String(), keep))
+	}
+	return wrap("revoke grant", err)
 }
 
 // Cut stores a cutoff.
 func (s Grants) Cut(ctx context.Context, c revocation.Cutoff) error {
-	return wrap("store cutoff", s.q.InsertCutoff(ctx, sqlcgen.InsertCutoffParams{
+	err := s.db.q.InsertCutoff(ctx, sqlcgen.InsertCutoffParams{
 		Kind: string(c.Kind), Subject: c.Subject, ExpiresAt: c.ExpiresAt,
-	}))
+	})
+	if err == nil {
+		s.db.stored(c)
+	}
+	return wrap("store cutoff", err)
 }
 
 // Void reports whether a cutoff concerns a token with these claims; "" matches nothing.
 func (s Grants) Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error) {
-	void, err := s.q.AnyCutoff(ctx, sqlcgen.AnyCutoffParams{GrantID: grantID, SessionID: sessionID, TokenID: tokenID})
+	void, err := s.db.q.AnyCutoff(ctx, sqlcgen.AnyCutoffParams{GrantID: grantID, SessionID: sessionID, TokenID: tokenID})
 	return void, wrap("find cutoff", err)
+}
+
+// Live calls each with every cutoff that has not expired.
+func (s Grants) Live(ctx context.Context, each func(revocation.Cutoff)) error {
+	rows, err := s.db.pool.Query(ctx, "SELECT kind, subject, expires_at FROM revocation WHERE expires_at > now()")
+	if err != nil {
+		return wrap("list cutoffs", err)
+	}
+	var c revocation.Cutoff
+	_, err = pgx.ForEachRow(rows, []any{&c.Kind, &c.Subject, &c.ExpiresAt}, func() error {
+		each(c)
+		return nil
+	})
+	return wrap("list cutoffs", err)
 }
 
 // FindConsent returns the scopes that the person has allowed the client in the tenant.
 func (s Grants) FindConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID) ([]string, error) {
-	scopes, err := s.q.FindConsent(ctx, sqlcgen.FindConsentParams{
+	scopes, err := s.db.q.FindConsent(ctx, sqlcgen.FindConsentParams{
 		TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID),
 	})
 	err = wrap("find consent", err)
@@ -187,7 +211,7 @@ func (s Grants) FindConsent(ctx context.Context, tenant id.Tenant, user id.User,
 
 // SaveConsent adds scopes to what the person has allowed the client in the tenant.
 func (s Grants) SaveConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID, scopes []string) error {
-	return wrap("save consent", s.q.SaveConsent(ctx, sqlcgen.SaveConsentParams{
+	return wrap("save consent", s.db.q.SaveConsent(ctx, sqlcgen.SaveConsentParams{
 		TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID), Scopes: list(scopes),
 	}))
 }

@@ -2,52 +2,121 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/signet-id/signet/internal/revocation"
 )
 
 // The channels on which the database announces changes; triggers in the migrations send.
 const (
 	ChannelClient = "signet_client" // payload: the client's id
 	ChannelKeys   = "signet_keys"
+	ChannelCutoff = "signet_cutoff" // payload: see ParseCutoff
 )
 
-// Listen calls handle for each notification until ctx is done. It keeps a connection of its
-// own and reconnects; after each connect it calls resync, because what was announced in
-// between is lost.
-func (db *DB) Listen(ctx context.Context, log *slog.Logger, handle func(channel, payload string), resync func()) {
-	const pause = time.Second
+const (
+	// heartbeat is how often the connection is seen to be alive, a fraction of
+	// revocation.Freshness.
+	heartbeat = revocation.Freshness / 4
+	// heartbeatTimeout is how long a connection may be silent before it is given up.
+	heartbeatTimeout = 2 * time.Second
+	reconnectPause   = time.Second
+)
+
+// Listener hears what the database announces; all fields are required. Its functions are
+// called from one goroutine, one at a time.
+type Listener struct {
+	// Handle gets each announcement.
+	Handle func(channel, payload string)
+	// Resync is called after each connect, when announcements arrive already: what was
+	// announced before is lost. An error ends the connection.
+	Resync func(context.Context) error
+	// Alive says that all announcements made before at have been handled. It is called
+	// several times a second.
+	Alive func(at time.Time)
+	// Lost says that the connection broke.
+	Lost func()
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Listen tells l of announcements until ctx is done. It keeps a connection of its own and
+// reconnects.
+func (db *DB) Listen(ctx context.Context, l Listener) {
 	for ctx.Err() == nil {
-		err := db.listenOnce(ctx, handle, resync)
+		err := db.listenOnce(ctx, l)
+		l.Lost()
 		if ctx.Err() != nil {
 			return
 		}
-		log.WarnContext(ctx, "notifications interrupted, reconnecting", "error", err)
+		l.Log.WarnContext(ctx, "notifications interrupted, reconnecting", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(reconnectPause):
 		}
 	}
 }
 
-func (db *DB) listenOnce(ctx context.Context, handle func(channel, payload string), resync func()) error {
-	pooled, err := db.pool.Acquire(ctx)
+func (db *DB) listenOnce(ctx context.Context, l Listener) error {
+	config := db.pool.Config().ConnConfig
+	// Called while an answer is read: once a heartbeat is answered, everything that was
+	// announced before it has been handled.
+	config.RuntimeParams["application_name"] = "signet listener"
+	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.Handle(n.Channel, n.Payload) }
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
-	conn := pooled.Hijack() // not to be given to anyone else
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range []string{ChannelClient, ChannelKeys} {
+	for _, channel := range []string{ChannelClient, ChannelKeys, ChannelCutoff} {
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}
 	}
-	resync()
+	at := l.Now()
+	if err := l.Resync(ctx); err != nil {
+		return err
+	}
+	l.Alive(at)
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		beat, cancel := context.WithTimeout(ctx, heartbeat)
+		for err = nil; err == nil; {
+			err = conn.PgConn().WaitForNotification(beat)
+		}
+		late := beat.Err() != nil
+		cancel()
+		if !late || ctx.Err() != nil { // not the heartbeat's time, but the connection's end or ours
+			return err
+		}
+		at := l.Now()
+		ping, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+		err = conn.Ping(ping)
+		cancel()
 		if err != nil {
 			return err
 		}
-		handle(n.Channel, n.Payload)
+		l.Alive(at)
 	}
+}
+
+var errCutoffPayload = errors.New("not a cutoff")
+
+// ParseCutoff reads the payload of ChannelCutoff: the expiry in Unix seconds, the kind and the
+// subject, separated by blanks.
+func ParseCutoff(payload string) (revocation.Cutoff, error) {
+	expires, rest, _ := strings.Cut(payload, " ")
+	kind, subject, ok := strings.Cut(rest, " ")
+	seconds, err := strconv.ParseInt(expires, 10, 64)
+	if err != nil || !ok || kind == "" || subject == "" {
+		return revocation.Cutoff{}, fmt.Errorf("%w: %q", errCutoffPayload, payload)
+	}
+	return revocation.Cutoff{Kind: revocation.Kind(kind), Subject: subject, ExpiresAt: time.Unix(seconds, 0)}, nil
 }

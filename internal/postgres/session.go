@@ -8,6 +8,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/revocation"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/session"
 )
@@ -93,14 +94,20 @@ func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.
 // End ends a session together with the refresh families and access tokens that live only as
 // long as it does; keep is the longest that one of those access tokens can still live.
 func (s Sessions) End(ctx context.Context, b id.Session, keep time.Duration) error {
-	return s.db.inTx(ctx, "end session", func(q *sqlcgen.Queries) error {
+	ended := false
+	err := s.db.inTx(ctx, "end session", func(q *sqlcgen.Queries) error {
 		n, err := q.EndSession(ctx, b.UUID())
 		if err != nil || n == 0 {
 			return err
 		}
+		ended = true
 		_, err = endGrants(ctx, q, b, keep)
 		return err
 	})
+	if err == nil && ended {
+		s.db.stored(cutoff(revocation.Session, b.String(), keep))
+	}
+	return err
 }
 
 // EndLapsed ends what hangs on a session that ran out or is no longer stored, and reports
@@ -114,6 +121,9 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 		ended, err = end(ctx, q, b, keep)
 		return err
 	})
+	if err == nil && ended {
+		s.db.stored(cutoff(revocation.Session, b.String(), keep))
+	}
 	return ended, err
 }
 
@@ -122,7 +132,8 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 // hangs on those that ran out already, codes not yet redeemed, and the grants that outlive
 // their session. keep is the longest that an access token can still live.
 func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
-	return s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) error {
+	var cut []revocation.Cutoff
+	err := s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) error {
 		// First, because it makes sign-ins that were proven by the old password wait and fail.
 		err := q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded})
 		if err != nil {
@@ -138,9 +149,11 @@ func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded stri
 			return err
 		}
 		for _, other := range sessions {
-			if _, err := end(ctx, q, id.SessionFromUUID(other), keep); err != nil {
+			b := id.SessionFromUUID(other)
+			if _, err := end(ctx, q, b, keep); err != nil {
 				return err
 			}
+			cut = append(cut, cutoff(revocation.Session, b.String(), keep))
 		}
 		grants, err := q.ListOtherGrants(ctx, sqlcgen.ListOtherGrantsParams{UserID: user.UUID(), ExceptID: except.UUID()})
 		if err != nil {
@@ -151,9 +164,14 @@ func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded stri
 			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: other, Subject: g.String(), Keep: interval(keep)}); err != nil {
 				return err
 			}
+			cut = append(cut, cutoff(revocation.Grant, g.String(), keep))
 		}
 		return nil
 	})
+	if err == nil {
+		s.db.stored(cut...)
+	}
+	return err
 }
 
 // end ends a session whether or not it is still stored, with what hangs on it, and reports

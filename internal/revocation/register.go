@@ -1,0 +1,119 @@
+package revocation
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Store keeps cutoffs for all replicas; package postgres implements it.
+type Store interface {
+	// Void reports whether a stored cutoff concerns a token with these claims; "" matches
+	// nothing.
+	Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error)
+	// Live calls each with every cutoff that has not expired.
+	Live(ctx context.Context, each func(Cutoff)) error
+}
+
+// Freshness is how old a replica's knowledge may be before it asks the store for each token:
+// a recalled token is refused everywhere within that time, also while announcements are lost.
+const Freshness = time.Second
+
+// Register is what one replica knows of the live cutoffs, so that asking about a token costs
+// no round trip. It is told of new ones as they are stored, and how recently the announcements
+// were seen to arrive. While that is longer ago than Freshness, it asks the store.
+//
+// A cutoff is never taken back, so what the register holds is always true; all that can be
+// wrong is that something is missing.
+type Register struct {
+	store Store
+	now   func() time.Time
+
+	mu      sync.RWMutex
+	cutoffs map[digest]int64 // expiry in Unix seconds
+
+	// known is the time up to which nothing is missing, in Unix nanoseconds; 0 is never.
+	known atomic.Int64
+}
+
+// digest stands for a kind and a subject: 24 bytes a cutoff instead of a hundred.
+type digest [16]byte
+
+func digestOf(k Kind, subject string) digest {
+	var buf [96]byte // holds every subject of ours without an allocation
+	b := append(append(append(buf[:0], k...), 0), subject...)
+	sum := sha256.Sum256(b)
+	return digest(sum[:16])
+}
+
+// NewRegister returns an empty register, which asks the store until Load and Confirm were
+// called.
+func NewRegister(store Store, now func() time.Time) *Register {
+	return &Register{store: store, now: now, cutoffs: make(map[digest]int64)}
+}
+
+// Void reports whether a token with these claims was recalled; "" matches nothing. The error
+// is the store's, when it had to be asked.
+func (r *Register) Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error) {
+	if r.holds(Grant, grantID) || r.holds(Session, sessionID) || r.holds(Token, tokenID) {
+		return true, nil
+	}
+	if age := r.now().UnixNano() - r.known.Load(); age >= 0 && age <= int64(Freshness) {
+		return false, nil
+	}
+	return r.store.Void(ctx, grantID, sessionID, tokenID)
+}
+
+func (r *Register) holds(k Kind, subject string) bool {
+	if subject == "" {
+		return false
+	}
+	d := digestOf(k, subject)
+	r.mu.RLock()
+	_, ok := r.cutoffs[d]
+	r.mu.RUnlock()
+	return ok
+}
+
+// Note adds a cutoff that was stored.
+func (r *Register) Note(c Cutoff) {
+	d, expires := digestOf(c.Kind, c.Subject), c.ExpiresAt.Unix()
+	r.mu.Lock()
+	r.cutoffs[d] = max(r.cutoffs[d], expires)
+	r.mu.Unlock()
+}
+
+// Load adds every live cutoff of the store. Call it when announcements begin to arrive, and
+// whenever some may have been lost.
+func (r *Register) Load(ctx context.Context) error {
+	return r.store.Live(ctx, r.Note)
+}
+
+// Confirm says that every cutoff stored before at has been announced to Note or loaded.
+func (r *Register) Confirm(at time.Time) { r.known.Store(at.UnixNano()) }
+
+// Lost says that announcements no longer arrive: the store is asked until the next Confirm.
+func (r *Register) Lost() { r.known.Store(0) }
+
+// Purge drops what expired some time before now, so that replicas whose clocks differ never
+// miss a cutoff that still concerns a token.
+func (r *Register) Purge(now time.Time) {
+	const margin = time.Hour
+	before := now.Add(-margin).Unix()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for d, expires := range r.cutoffs {
+		if expires < before {
+			delete(r.cutoffs, d)
+		}
+	}
+}
+
+// Len returns how many cutoffs the register holds, for the metrics.
+func (r *Register) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.cutoffs)
+}
