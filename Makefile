@@ -1,7 +1,7 @@
 # The commands of this project; `make` or `make help` lists them.
 #
 # Written for GNU make 3.81 and later (macOS ships 3.81), with nothing needed but Go. The rest
-# (PostgreSQL, a browser, Node.js) is looked after by scripts/prepare.
+# (PostgreSQL, a browser, Node.js, nginx) is looked after by scripts/prepare.
 
 GO ?= go
 # Two packages at a time suit a machine of two cores: more only makes the browser tests wait.
@@ -32,7 +32,7 @@ build: ## Build bin/signet, a static binary for production
 
 # The tools of scripts/prepare on macOS live in .tools/bin.
 test: ## Run all tests, browser and Node.js clients included, with the race detector
-	@scripts/prepare go cc postgresql browser $(if $(NODE_TESTS),node)
+	@scripts/prepare go cc postgresql browser nginx $(if $(NODE_TESTS),node)
 	@$(if $(NODE_READY),$(MAKE) --no-print-directory $(NODE_READY))
 	PATH="$(CURDIR)/.tools/bin:$$PATH" $(GO) test -race -p $(TEST_PARALLEL) -timeout 10m $(TESTFLAGS) $(PKG)
 
