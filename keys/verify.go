@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 )
 
@@ -28,12 +27,15 @@ var (
 	ErrSignature = errors.New("keys: invalid signature")
 )
 
-// Header is what Verify read from a token's header.
+// Header is what a token's header says.
 type Header struct {
 	Algorithm Algorithm
 	KeyID     string
 	// Type is the typ as written, possibly with the prefix "application/".
 	Type string
+	// ContentType is the cty as written; "JWT" says that the payload is a token itself (RFC 7519
+	// §5.2).
+	ContentType string
 }
 
 // Verify checks the signature of a compact JWS against the key that lookup returns for its kid
@@ -46,43 +48,74 @@ type Header struct {
 //
 // ES256 signatures are malleable: never identify a token by its signature or its bytes.
 func Verify(token string, lookup func(kid string) (Key, bool), want ...string) ([]byte, Header, error) {
+	u, err := Parse(token)
+	if err != nil {
+		return nil, Header{}, err
+	}
+	if !u.IsType(want...) {
+		return nil, Header{}, fmt.Errorf("%w: %.64q", ErrType, u.Type)
+	}
+	k, ok := lookup(u.KeyID)
+	if !ok {
+		return nil, Header{}, fmt.Errorf("%w: kid %.64q", ErrUnknownKey, u.KeyID)
+	}
+	payload, err := u.Verify(k)
+	if err != nil {
+		return nil, Header{}, err
+	}
+	return payload, u.Header, nil
+}
+
+// Unverified is a compact JWS that was taken apart. Nobody vouches for its header, which serves
+// to find the key; the payload comes from Verify alone.
+type Unverified struct {
+	Header
+	input, payload, signature string // as in the token; input is what is signed
+}
+
+// Parse takes a compact JWS apart for those who look for the key by more than its kid, or must
+// tell failures of the look-up apart; others use [Verify]. The header is read as strictly as Verify
+// does. The error is ErrMalformed or ErrAlgorithm.
+func Parse(token string) (Unverified, error) {
 	if len(token) > MaxTokenSize {
-		return nil, Header{}, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxTokenSize)
+		return Unverified{}, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxTokenSize)
 	}
 	head, rest, ok := strings.Cut(token, ".")
 	body, tail, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 || strings.Contains(tail, ".") {
-		return nil, Header{}, fmt.Errorf("%w: not three segments", ErrMalformed)
+	if !ok || !ok2 || strings.IndexByte(tail, '.') >= 0 {
+		return Unverified{}, fmt.Errorf("%w: not three segments", ErrMalformed)
 	}
 	h, err := parseHeader(head)
 	if err != nil {
-		return nil, Header{}, err
+		return Unverified{}, err
 	}
-	if !matches(h.Type, want) {
-		return nil, Header{}, fmt.Errorf("%w: %q", ErrType, h.Type)
-	}
-	k, ok := lookup(h.KeyID)
-	if !ok {
-		return nil, Header{}, fmt.Errorf("%w: kid %q", ErrUnknownKey, h.KeyID)
-	}
-	if h.Algorithm != k.Algorithm {
-		return nil, Header{}, fmt.Errorf("%w: %q with a key for %s", ErrAlgorithm, h.Algorithm, k.Algorithm)
+	return Unverified{h, token[:len(head)+1+len(body)], body, tail}, nil
+}
+
+// IsType reports whether the typ is one of want, compared as [Verify] does.
+func (u Unverified) IsType(want ...string) bool { return matches(u.Type, want) }
+
+// Verify checks the signature with k, which the caller found by the kid, and returns the payload.
+// The error is ErrAlgorithm, ErrKey, ErrMalformed or ErrSignature.
+func (u Unverified) Verify(k Key) ([]byte, error) {
+	if u.Algorithm != k.Algorithm {
+		return nil, fmt.Errorf("%w: %q with a key for %s", ErrAlgorithm, u.Algorithm, k.Algorithm)
 	}
 	if err := check(k.Algorithm, k.Public); err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
-	signature, err := decodeBase64(tail)
+	signature, err := decodeBase64(u.signature)
 	if err != nil {
-		return nil, Header{}, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
 	}
-	if !valid(k, []byte(token[:len(head)+1+len(body)]), signature) {
-		return nil, Header{}, ErrSignature
+	if !valid(k, []byte(u.input), signature) {
+		return nil, ErrSignature
 	}
-	payload, err := decodeBase64(body)
+	payload, err := decodeBase64(u.payload)
 	if err != nil {
-		return nil, Header{}, fmt.Errorf("%w: payload: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: payload: %w", ErrMalformed, err)
 	}
-	return payload, h, nil
+	return payload, nil
 }
 
 func parseHeader(segment string) (Header, error) {
@@ -90,27 +123,35 @@ func parseHeader(segment string) (Header, error) {
 	if err != nil {
 		return Header{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}
-	members, err := object(data)
+	var h Header
+	var alg string
+	err = Members(string(data), func(name, value string) error {
+		var to *string
+		switch name {
+		case "alg":
+			to = &alg
+		case "kid":
+			to = &h.KeyID
+		case "typ":
+			to = &h.Type
+		case "cty":
+			to = &h.ContentType
+		case "crit", "b64", "zip", "enc":
+			// Each of the others changes how the payload is read and is void without crit.
+			return fmt.Errorf("member %q is not understood", name)
+		default:
+			return nil
+		}
+		var err error
+		if *to, err = Text(value); err != nil {
+			return fmt.Errorf("member %q: %w", name, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return Header{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}
-	for _, name := range []string{"crit", "b64", "zip", "enc"} {
-		// Each of the others changes how the payload is read and is void without crit.
-		if _, ok := members[name]; ok {
-			return Header{}, fmt.Errorf("%w: header member %q is not understood", ErrMalformed, name)
-		}
-	}
-	var h Header
-	var name string
-	for _, f := range []struct {
-		name string
-		to   *string
-	}{{"alg", &name}, {"kid", &h.KeyID}, {"typ", &h.Type}} {
-		if *f.to, err = text(members, f.name); err != nil {
-			return Header{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
-		}
-	}
-	h.Algorithm, err = ParseAlgorithm(name)
+	h.Algorithm, err = ParseAlgorithm(alg)
 	return h, err
 }
 
@@ -143,8 +184,7 @@ func valid(k Key, input, signature []byte) bool {
 			return false
 		}
 		digest := sha256.Sum256(input)
-		r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
-		return ecdsa.Verify(p, digest[:], r, s)
+		return ecdsa.VerifyASN1(p, digest[:], appendASN1(make([]byte, 0, 72), signature))
 	case *rsa.PublicKey:
 		digest := sha256.Sum256(input)
 		return rsa.VerifyPKCS1v15(p, crypto.SHA256, digest[:], signature) == nil
@@ -153,4 +193,30 @@ func valid(k Key, input, signature []byte) bool {
 	default:
 		return false
 	}
+}
+
+// appendASN1 appends the ASN.1 form of the 64 bytes r || s, which crypto/ecdsa reads: a SEQUENCE
+// of two INTEGERs in DER (RFC 3279 §2.2.3).
+func appendASN1(to, signature []byte) []byte {
+	const sequence = 0x30
+	to = append(to, sequence, 0)
+	to = appendInteger(to, signature[:32])
+	to = appendInteger(to, signature[32:])
+	to[1] = byte(len(to) - 2) // at most 70, so one byte of length
+	return to
+}
+
+// appendInteger appends a number without a sign as a DER INTEGER: no leading zero but the one that
+// keeps a high bit from being taken for a sign.
+func appendInteger(to, number []byte) []byte {
+	const integer = 0x02
+	for len(number) > 1 && number[0] == 0 {
+		number = number[1:]
+	}
+	if number[0]&0x80 != 0 {
+		to = append(to, integer, byte(len(number)+1), 0)
+	} else {
+		to = append(to, integer, byte(len(number)))
+	}
+	return append(to, number...)
 }
