@@ -29,7 +29,9 @@ database. On SIGTERM it stops accepting work, finishes requests in flight and ex
 			if err != nil {
 				return err
 			}
-			return assemble(cmd.Context(), c, telemetry.NewLogger(p.stderr, c.Log.Level, c.Log.Format))
+			out := telemetry.NewBatch(p.stderr)
+			defer out.Close()
+			return assemble(cmd.Context(), c, telemetry.NewLogger(out, c.Log.Level, c.Log.Format))
 		},
 	}
 }

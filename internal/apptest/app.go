@@ -28,6 +28,7 @@ import (
 // App is a running application.
 type App struct {
 	URL    string // the issuer
+	Public string // where this replica listens, as a URL
 	OpsURL string
 	DSN    string
 	DB     *postgres.DB // for looking at what was stored
@@ -125,7 +126,7 @@ func Start(t testing.TB, opts ...Option) *App {
 	})
 	select {
 	case at := <-ready:
-		a.OpsURL = "http://" + at.Ops.String()
+		a.OpsURL, a.Public = "http://"+at.Ops.String(), "http://"+at.Public.String()
 	case err := <-a.done:
 		a.done <- nil
 		t.Fatalf("application did not start: %v\n%s", err, a.Log.String())

@@ -56,34 +56,35 @@ func (t RefreshToken) Format(a Authenticator) secret.Text {
 	return secret.New(string(b))
 }
 
+var errNoRefreshToken = fmt.Errorf("refresh token: %w", errdefs.ErrInvalid)
+
 // ParseRefreshToken reads the text form and checks the MAC before anything else is believed.
 // Whatever is wrong, the error is errdefs.ErrInvalid and says no more.
 func ParseRefreshToken(s string, a Authenticator) (RefreshToken, error) {
-	bad := fmt.Errorf("refresh token: %w", errdefs.ErrInvalid)
 	rest, ok := strings.CutPrefix(s, refreshPrefix)
 	if !ok || len(s) > maxRefreshToken {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	parts := strings.Split(rest, ".")
 	if len(parts) != 3 || len(parts[0]) != 22 || len(parts[2]) != 43 {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	// The lengths rule out line breaks, which the decoder would skip.
 	family, err := b64.DecodeString(parts[0])
 	if err != nil || len(family) != 16 {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	generation, err := strconv.ParseUint(parts[1], 10, 31)
 	if err != nil || strconv.FormatUint(generation, 10) != parts[1] {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	mac, err := b64.DecodeString(parts[2])
 	if err != nil || len(mac) != 32 {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	t := RefreshToken{Family: id.GrantFromUUID([16]byte(family)), Generation: uint32(generation)}
 	if !a.Check(t.message(), mac) {
-		return RefreshToken{}, bad
+		return RefreshToken{}, errNoRefreshToken
 	}
 	return t, nil
 }

@@ -3,12 +3,17 @@ package issuer
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/signet-id/signet/keys"
 )
 
 // The values of the headers that every answer of an endpoint for programs carries. They are
 // shared by all answers, which nobody changes, so that setting them allocates nothing.
 var (
 	contentJSON = []string{"application/json"}
+	contentJWKS = []string{keys.DocumentType}
+	everyone    = []string{"*"}
+	fiveMinutes = []string{"public, max-age=300"}
 	noStore     = []string{"no-store"}
 	noCache     = []string{"no-cache"}
 	noSniff     = []string{"nosniff"}

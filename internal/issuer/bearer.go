@@ -1,31 +1,13 @@
 package issuer
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/signet-id/signet/internal/errdefs"
 )
 
-// readAccessToken checks that a token is an access token of ours that has not expired: by
-// signature, type, issuer and lifetime. Whether it was recalled, and for whom it is meant, is
-// the caller's to ask. Any fault is errdefs.ErrUnauthenticated.
-func (i *Issuer) readAccessToken(token string) (accessClaims, error) {
-	var c accessClaims
-	payload, err := i.Keys.Verify(token, typeAccessToken)
-	if err != nil {
-		return c, err
-	}
-	if err := json.Unmarshal(payload, &c); err != nil || c.Issuer != i.URL || i.Now().Unix() >= c.Expiry {
-		return accessClaims{}, errdefs.ErrUnauthenticated
-	}
-	return c, nil
-}
-
 // void reports whether the token was recalled.
-func (i *Issuer) void(r *http.Request, c accessClaims) (bool, error) {
+func (i *Issuer) void(r *http.Request, c *seen) (bool, error) {
 	return i.Recalled.Void(r.Context(), c.Grant, c.Session, c.ID)
 }
 

@@ -22,7 +22,15 @@ func (i *Issuer) CORS(h http.Handler) http.Handler {
 		AllowCredentials: true,
 		MaxAge:           600,
 	})
-	return c.Handler(h)
+	scripted := c.Handler(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Origin"]) > 0 {
+			scripted.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Origin") // a cache must not give this answer to a script
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (i *Issuer) originAllowed(ctx context.Context, origin string) bool {

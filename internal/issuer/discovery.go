@@ -110,9 +110,9 @@ func (i *Issuer) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 		i.metadata.current.Store(m)
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "public, max-age=300")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"] = contentJSON
+	h["Cache-Control"] = fiveMinutes
+	h["X-Content-Type-Options"] = noSniff
 	_, _ = w.Write(m.body)
 }
 
@@ -123,13 +123,13 @@ func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", i.Keys.CacheControl())
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Access-Control-Allow-Origin"] = everyone
+	h["X-Content-Type-Options"] = noSniff
 	if matchesETag(r.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", keys.DocumentType)
+	h["Content-Type"] = contentJWKS
 	_, _ = w.Write(body)
 }
 

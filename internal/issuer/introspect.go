@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -11,10 +12,6 @@ import (
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 )
-
-type inactive struct {
-	Active bool `json:"active"`
-}
 
 type activeAccess struct {
 	Active    bool   `json:"active"`
@@ -53,31 +50,44 @@ func (i *Issuer) ServeIntrospect(w http.ResponseWriter, r *http.Request) {
 		i.writeError(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, body)
+	writeBody(w, http.StatusOK, body)
 }
 
-func (i *Issuer) introspect(r *http.Request, token string, caller client.Client) (any, error) {
+// notActive is the whole answer about a token that is not good, or none of the caller's
+// business.
+var notActive = []byte(`{"active":false}`)
+
+func (i *Issuer) introspect(r *http.Request, token string, caller client.Client) ([]byte, error) {
 	if t, err := grant.ParseRefreshToken(token, i.RefreshMAC); err == nil {
 		return i.introspectRefresh(r, t, caller)
 	}
 	c, err := i.readAccessToken(token)
 	if err != nil || c.ClientID != string(caller.ID) && !c.meantFor(caller.ServesAudience) {
-		return inactive{}, nil //nolint:nilerr // whatever is wrong with it, RFC 7662 §2.2 has one answer
+		return notActive, nil //nolint:nilerr // whatever is wrong with it, RFC 7662 §2.2 has one answer
 	}
 	void, err := i.void(r, c)
 	if err != nil {
 		return nil, err
 	}
 	if void {
-		return inactive{}, nil
+		return notActive, nil
 	}
 	if c.PermissionsOmitted {
 		// The token had no room for them; here there is.
-		if err := i.fillPermissions(r, &c); err != nil {
+		full := c.accessClaims
+		if err := i.fillPermissions(r, &full); err != nil {
 			return nil, err
 		}
+		return json.Marshal(activeAccess{true, "Bearer", full})
 	}
-	return activeAccess{true, "Bearer", c}, nil
+	if body := c.body.Load(); body != nil {
+		return *body, nil
+	}
+	body, err := json.Marshal(activeAccess{true, "Bearer", c.accessClaims})
+	if err == nil {
+		c.body.Store(&body)
+	}
+	return body, err
 }
 
 func (i *Issuer) fillPermissions(r *http.Request, c *accessClaims) error {
@@ -96,18 +106,18 @@ func (i *Issuer) fillPermissions(r *http.Request, c *accessClaims) error {
 
 // introspectRefresh answers for a genuine refresh token: only its own client may know, and only
 // the current generation is active, although its predecessor may still be answered for a while.
-func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller client.Client) (any, error) {
+func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller client.Client) ([]byte, error) {
 	f, err := i.Families.FindFamily(r.Context(), t.Family)
 	if errors.Is(err, errdefs.ErrNotFound) {
-		return inactive{}, nil
+		return notActive, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if f.Client != caller.ID || !f.Live(i.Now()) || t.Generation != f.Generation {
-		return inactive{}, nil
+		return notActive, nil
 	}
-	return activeRefresh{
+	return json.Marshal(activeRefresh{
 		Active:    true,
 		Issuer:    i.URL,
 		Subject:   f.User.String(),
@@ -118,7 +128,7 @@ func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller
 		Grant:     f.ID.String(),
 		TenantID:  f.Tenant.String(),
 		TokenType: "refresh_token",
-	}, nil
+	})
 }
 
 // authenticated reads the form of an endpoint that takes a token from a client, and the client.

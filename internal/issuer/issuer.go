@@ -143,11 +143,12 @@ const maxAccessToken = client.MaxAccessTokenLifetime
 type Issuer struct {
 	Config
 	metadata metadataCache
+	seen     seenCache
 }
 
 // New returns the issuer of c.
 func New(c Config) *Issuer {
-	return &Issuer{Config: c}
+	return &Issuer{Config: c, seen: newSeenCache()}
 }
 
 // record adds what every event carries and hands e to the audit log.

@@ -47,6 +47,8 @@ type Ring struct {
 	log        *slog.Logger
 	algorithms []keys.Algorithm
 	schedule   keys.Schedule
+	// cacheControl belongs to schedule, which does not change.
+	cacheControl string
 
 	held  atomic.Pointer[snapshot]
 	poke  chan struct{}
@@ -78,7 +80,7 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 	}
 	r := &Ring{
 		store: c.Store, envelope: c.Envelope, now: c.Now, log: c.Log,
-		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule,
+		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule, cacheControl: c.Schedule.CacheControl(),
 		poke: make(chan struct{}, 1),
 	}
 	r.write.Lock()
@@ -168,7 +170,7 @@ func (r *Ring) Document() (body []byte, etag string) {
 }
 
 // CacheControl returns the Cache-Control header that belongs to Document.
-func (r *Ring) CacheControl() string { return r.schedule.CacheControl() }
+func (r *Ring) CacheControl() string { return r.cacheControl }
 
 // Algorithms returns those that Sign accepts now, in the configured order. An algorithm that
 // was added to a running installation appears when its key becomes active.

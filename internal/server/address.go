@@ -16,7 +16,7 @@ type client struct {
 
 // ClientIP returns the address of the client that sent the request of ctx: the peer, or what
 // trusted proxies say about it. It is the zero Addr outside a request.
-func ClientIP(ctx context.Context) netip.Addr { return facts(ctx).client.addr }
+func ClientIP(ctx context.Context) netip.Addr { return exchangeOf(ctx).client.addr }
 
 // hop is what one proxy says about the peer it was called by.
 type hop struct{ addr, scheme string }

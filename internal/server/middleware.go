@@ -9,24 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
-
-	"github.com/signet-id/signet/internal/telemetry"
 )
-
-// requestFacts is what the middleware knows about one request.
-type requestFacts struct {
-	client client
-	route  string // set by dispatch, read by observe
-}
-
-type factsKey struct{}
-
-func facts(ctx context.Context) *requestFacts {
-	if f, ok := ctx.Value(factsKey{}).(*requestFacts); ok {
-		return f
-	}
-	return &requestFacts{}
-}
 
 // middleware wraps the routes, outermost first:
 //
@@ -41,17 +24,16 @@ func (s *Server) middleware(routes http.Handler) http.Handler {
 
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := &requestFacts{client: s.client(r)}
-		id := ""
-		if f.client.viaProxy {
-			id = r.Header.Get("X-Request-Id")
+		e := &exchange{Context: r.Context(), client: s.client(r)}
+		if e.client.viaProxy {
+			e.id = r.Header.Get("X-Request-Id")
 		}
-		if !usableID(id) {
-			id = rand.Text()
+		if !usableID(e.id) {
+			e.id = rand.Text()
 		}
-		w.Header().Set("X-Request-Id", id)
-		ctx := telemetry.WithRequestID(r.Context(), id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, factsKey{}, f)))
+		w.Header()["X-Request-Id"] = []string{e.id}
+		defer e.finish()
+		next.ServeHTTP(w, r.WithContext(e))
 	})
 }
 
@@ -71,18 +53,22 @@ func usableID(id string) bool {
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.cfg.Now()
-		rec := &recorder{ResponseWriter: w}
+		e := exchangeOf(r.Context())
+		rec := &e.recorder
+		rec.ResponseWriter = w
 		s.cfg.Metrics.RequestStarted()
 		defer func() { // also when an aborted response unwinds the stack
-			f, d := facts(r.Context()), s.cfg.Now().Sub(start)
-			s.cfg.Metrics.RequestDone(f.route, r.Method, rec.code(), d)
-			s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			d := s.cfg.Now().Sub(start)
+			s.cfg.Metrics.RequestDone(e.route, r.Method, rec.code(), d)
+			// The id is said here rather than found in the context, which would copy the record.
+			s.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "request",
 				slog.String("method", r.Method),
-				slog.String("route", f.route),
+				slog.String("route", e.route),
 				slog.Int("status", rec.code()),
 				slog.Int64("bytes", rec.bytes),
 				slog.Float64("duration_ms", float64(d.Microseconds())/1000),
-				slog.String("client_ip", f.client.addr.String()),
+				slog.String("client_ip", e.client.addr.String()),
+				slog.String("request_id", e.id),
 			)
 		}()
 		next.ServeHTTP(rec, r)
@@ -100,7 +86,7 @@ func (s *Server) recover(next http.Handler) http.Handler {
 				panic(p)
 			}
 			s.cfg.Log.ErrorContext(r.Context(), "panic in a handler",
-				"route", facts(r.Context()).route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				"route", exchangeOf(r.Context()).route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			if rec, ok := w.(*recorder); ok && rec.status != 0 {
 				// Half a response is out: cut the connection, so that nobody takes it for whole.
 				panic(http.ErrAbortHandler)
@@ -119,8 +105,8 @@ func (s *Server) recover(next http.Handler) http.Handler {
 
 func (s *Server) harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if facts(r.Context()).client.scheme == "https" { // RFC 6797 §7.2: never over plain HTTP
+		w.Header()["X-Content-Type-Options"] = noSniff
+		if exchangeOf(r.Context()).client.scheme == "https" { // RFC 6797 §7.2: never over plain HTTP
 			w.Header().Set("Strict-Transport-Security", "max-age=63072000")
 		}
 		if r.Method == http.MethodConnect { // ServeMux treats CONNECT specially
@@ -143,24 +129,31 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		s.cfg.Refuse(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+	}
 	timeout := route.Timeout
 	if timeout == 0 {
 		timeout = s.cfg.RequestTimeout
 	}
-	control := http.NewResponseController(w)
-	var readEnd, writeEnd time.Time // never
 	if timeout > 0 {
-		now := time.Now() // the connection keeps the real clock
-		readEnd, writeEnd = now.Add(readPatience(timeout)), now.Add(writePatience(timeout))
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
-		defer cancel()
-		r = r.WithContext(ctx)
+		exchangeOf(r.Context()).end(timeout)
 	}
-	// Both fail only on writers without a connection, which have no deadline to move.
-	_, _ = control.SetReadDeadline(readEnd), control.SetWriteDeadline(writeEnd)
+	if timeout != s.cfg.RequestTimeout { // for that one the listener has set both already
+		var readEnd, writeEnd time.Time // never
+		if timeout > 0 {
+			now := time.Now() // the connection keeps the real clock
+			readEnd, writeEnd = now.Add(readPatience(timeout)), now.Add(writePatience(timeout))
+		}
+		control := http.NewResponseController(w)
+		// Both fail only on writers without a connection, which have no deadline to move.
+		_, _ = control.SetReadDeadline(readEnd), control.SetWriteDeadline(writeEnd)
+	}
 	route.Handler.ServeHTTP(w, r)
 }
+
+// noSniff is shared by all responses, which nobody changes.
+var noSniff = []string{"nosniff"}
 
 // recorder remembers the status and size of a response.
 type recorder struct {

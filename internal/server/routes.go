@@ -123,7 +123,7 @@ func (e *endpoint) route(method string) (Route, bool) {
 // dispatch picks the route by method and applies its limits.
 func (s *Server) dispatch(e *endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		facts(r.Context()).route = e.pattern
+		exchangeOf(r.Context()).route = e.pattern
 		route, ok := e.route(r.Method)
 		if !ok {
 			w.Header().Set("Allow", e.allow)

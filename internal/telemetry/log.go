@@ -19,20 +19,34 @@ func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	if format == "text" {
 		h = slog.NewTextHandler(w, opts)
 	}
-	return slog.New(requestHandler{h})
+	h = requestHandler{h}
+	if b, ok := w.(*Batch); ok {
+		h = urgentHandler{h, b}
+	}
+	return slog.New(h)
 }
 
-type requestKey struct{}
+// Request is what a context belongs to.
+type Request interface{ RequestID() string }
+
+// RequestKey is the key under which a context holds its Request.
+type RequestKey struct{}
+
+type requestID string
+
+func (id requestID) RequestID() string { return string(id) }
 
 // WithRequestID returns a context whose log records carry id.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestKey{}, id)
+	return context.WithValue(ctx, RequestKey{}, requestID(id))
 }
 
 // RequestID returns the id of the request that ctx belongs to, or "".
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
+	if r, ok := ctx.Value(RequestKey{}).(Request); ok {
+		return r.RequestID()
+	}
+	return ""
 }
 
 // requestHandler adds the request id of the context to each record.

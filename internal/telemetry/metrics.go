@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ type Metrics struct {
 	httpRequests *prometheus.CounterVec
 	httpDuration *prometheus.HistogramVec
 	httpInFlight prometheus.Gauge
+	httpSeries   sync.Map // series to *counted: what each request would look up again
 
 	tokens         *prometheus.CounterVec
 	signIns        *prometheus.CounterVec
@@ -82,10 +84,27 @@ func (m *Metrics) RequestStarted() { m.httpInFlight.Inc() }
 
 // RequestDone records a finished request.
 func (m *Metrics) RequestDone(route, method string, code int, d time.Duration) {
-	method = knownMethod(method)
 	m.httpInFlight.Dec()
-	m.httpRequests.WithLabelValues(route, method, strconv.Itoa(code)).Inc()
-	m.httpDuration.WithLabelValues(route, method).Observe(d.Seconds())
+	of := series{route, knownMethod(method), code}
+	c, ok := m.httpSeries.Load(of)
+	if !ok {
+		c, _ = m.httpSeries.LoadOrStore(of, &counted{
+			requests: m.httpRequests.WithLabelValues(of.route, of.method, strconv.Itoa(code)),
+			duration: m.httpDuration.WithLabelValues(of.route, of.method),
+		})
+	}
+	c.(*counted).requests.Inc()
+	c.(*counted).duration.Observe(d.Seconds())
+}
+
+type series struct {
+	route, method string
+	code          int
+}
+
+type counted struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 // knownMethod keeps invented methods from becoming label values.

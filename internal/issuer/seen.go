@@ -1,0 +1,64 @@
+package issuer
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"sync/atomic"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/signet-id/signet/internal/errdefs"
+)
+
+// seenTokens is how many access tokens are remembered; about a kilobyte each.
+const seenTokens = 8192
+
+// seen is an access token whose signature, type, issuer and claims were found good. It is
+// shared: nobody changes it.
+type seen struct {
+	accessClaims
+	keys string // the entity tag of the keys it was checked against
+	// body is the answer to an introspection, made by the first one that asks.
+	body atomic.Pointer[[]byte]
+}
+
+// seenCache spares a token that comes again the check of its signature, which is most of the
+// cost of judging it. It remembers good tokens only, and nothing that can change: expiry and
+// recall are asked each time, and a change of the published keys empties it in effect.
+//
+// It is keyed by a digest of the whole token. The other form of a malleable signature is
+// another entry with the same claims; whether a token was recalled goes by its claims, so
+// neither form escapes.
+type seenCache struct {
+	tokens *otter.Cache[[sha256.Size]byte, *seen]
+}
+
+func newSeenCache() seenCache {
+	return seenCache{otter.Must(&otter.Options[[sha256.Size]byte, *seen]{MaximumSize: seenTokens})}
+}
+
+// readAccessToken checks that a token is an access token of ours that has not expired: by
+// signature, type, issuer and lifetime. Whether it was recalled, and for whom it is meant, is
+// the caller's to ask. Any fault is errdefs.ErrUnauthenticated.
+func (i *Issuer) readAccessToken(token string) (*seen, error) {
+	digest := sha256.Sum256([]byte(token))
+	_, tag := i.Keys.Document()
+	s, ok := i.seen.tokens.GetIfPresent(digest)
+	if !ok || s.keys != tag {
+		payload, err := i.Keys.Verify(token, typeAccessToken)
+		if err != nil {
+			return nil, err
+		}
+		s = &seen{keys: tag}
+		if err := json.Unmarshal(payload, &s.accessClaims); err != nil || s.Issuer != i.URL {
+			return nil, errdefs.ErrUnauthenticated
+		}
+		if i.Now().Unix() < s.Expiry {
+			i.seen.tokens.Set(digest, s)
+		}
+	}
+	if i.Now().Unix() >= s.Expiry {
+		return nil, errdefs.ErrUnauthenticated
+	}
+	return s, nil
+}
