@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/signet-id/signet/bench/internal/fill"
+	"github.com/signet-id/signet/bench/internal/scenario"
+)
+
+// options are what a run is asked for.
+type options struct {
+	scenarios   []string
+	connections int
+	duration    time.Duration
+	warmup      time.Duration
+	size        fill.Size
+	commitsWait bool
+	source      string
+	binary      string
+	json        string
+	markdown    string
+	profile     string
+	noCeiling   bool
+
+	core     int // for the server; negative: any
+	selected []scenario.Scenario
+}
+
+func defaults() *options {
+	return &options{
+		connections: 32, duration: 5 * time.Second, warmup: 2 * time.Second,
+		size: fill.Size{Users: 1000, Families: 20_000, Tenants: 10}, source: "..",
+	}
+}
+
+func (o *options) flags(f *pflag.FlagSet) {
+	f.StringSliceVar(&o.scenarios, "scenario", nil, "`names` of scenarios, separated by commas; all of them without")
+	f.IntVar(&o.connections, "connections", o.connections, "keep-alive connections")
+	f.DurationVar(&o.duration, "duration", o.duration, "measured time of each scenario")
+	f.DurationVar(&o.warmup, "warmup", o.warmup, "time before that which does not count")
+	f.IntVar(&o.size.Users, "users", o.size.Users, "people in the database")
+	f.IntVar(&o.size.Families, "families", o.size.Families, "refresh families in the database")
+	f.IntVar(&o.size.Tenants, "tenants", o.size.Tenants, "tenants in the database")
+	f.BoolVar(&o.commitsWait, "commits-wait", false, "let every commit wait for the disk (synchronous_commit=on)")
+	f.StringVar(&o.source, "source", o.source, "`directory` of the checkout to build the server from")
+	f.StringVar(&o.binary, "signet", "", "measure this `binary` instead of building one")
+	f.StringVar(&o.json, "json", "", "write all figures to `file`")
+	f.StringVar(&o.markdown, "markdown", "", "write the table as Markdown to `file`")
+}
+
+func (o *options) check() (err error) {
+	switch {
+	case o.connections < 1 || o.connections > 1024:
+		return fmt.Errorf("--connections is %d: use 1 to 1024", o.connections)
+	case o.duration <= 0 || o.warmup < 0:
+		return errors.New("--duration must be positive and --warmup not negative")
+	}
+	if err := o.size.Check(); err != nil {
+		return err
+	}
+	if o.selected, err = scenario.Select(o.scenarios); err != nil {
+		return err
+	}
+	if o.profile != "" && len(o.selected) != 1 {
+		return errors.New("a profile is of one scenario: name it with --scenario")
+	}
+	if o.profile != "" && o.binary != "" {
+		return errors.New("--profile needs a server of its own: leave out --signet")
+	}
+	return nil
+}
