@@ -47,7 +47,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	case ES256, RS256, EdDSA:
 		return a, nil
 	default:
-		return "", fmt.Errorf("%w: %q is none of ES256, RS256, EdDSA", ErrAlgorithm, name)
+		return "", fmt.Errorf("%w: %.64q is none of ES256, RS256, EdDSA", ErrAlgorithm, name)
 	}
 }
 

@@ -91,7 +91,9 @@ type Revocation interface {
 // complete reports everything that is wrong with c and fills in its defaults.
 func (c *Config) complete() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("verify: Config."+format, args...)) }
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("verify: Config."+format, args...))
+	}
 	if c.Issuer == "" {
 		fault("Issuer is empty: set it to the issuer's URL as its tokens have it in iss, such as https://id.example.com")
 	} else if err := checkIssuer(c.Issuer); err != nil {
