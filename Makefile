@@ -17,7 +17,7 @@ NODE_TESTS := $(wildcard test/node/package-lock.json)
 NODE_READY := $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
+.PHONY: help run build test bench-verify cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ test: ## Run all tests, browser and Node.js clients included, with the race dete
 test/node/node_modules/.package-lock.json: test/node/package-lock.json test/node/package.json
 	cd test/node && npm ci --no-audit --no-fund
 	@touch $@
+
+bench-verify: ## Compare pkg/verify with a bare signature check and other libraries (ARGS='-json FILE')
+	@scripts/prepare go
+	@cd bench && $(GO) build -o ../bin/verifybench ./verifybench
+	@bin/verifybench $(ARGS)
 
 cover: ## Run all tests and write their coverage to cover.out
 	@$(MAKE) --no-print-directory test TESTFLAGS='-coverpkg=./... -coverprofile=cover.out $(TESTFLAGS)'
