@@ -97,7 +97,7 @@ func (c *Config) complete() error {
 	if c.Issuer == "" {
 		fault("Issuer is empty: set it to the issuer's URL as its tokens have it in iss, such as https://id.example.com")
 	} else if err := checkIssuer(c.Issuer); err != nil {
-		fault("Issuer %q %w", c.Issuer, err)
+		fault("Issuer %w", err)
 	}
 	if c.Audience == "" {
 		fault("Audience is empty: set it to the name that this service has in aud; without it every service's tokens would be accepted")
@@ -140,17 +140,25 @@ func (c *Config) complete() error {
 // checkIssuer applies RFC 8414 §2, and allows http on loopback for development.
 func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
-	switch {
-	case err != nil:
-		return fmt.Errorf("is no URL: %w", err)
-	case u.Hostname() == "":
-		return errors.New("names no host: write it in full, such as https://id.example.com")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return errors.New("must use https; http is for loopback hosts only")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(issuer, "#"):
-		return errors.New("must have no user name, query or fragment (RFC 8414 §2)")
+	var cause *url.Error
+	if errors.As(err, &cause) {
+		err = cause.Err // the rest repeats the URL, and a password in it
 	}
-	return nil
+	if err != nil {
+		return fmt.Errorf("is no URL: %w", err)
+	}
+	why := ""
+	switch {
+	case u.Hostname() == "":
+		why = "names no host: write it in full, such as https://id.example.com"
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		why = "must use https; http is for loopback hosts only"
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
+		why = "must have no user name, query or fragment (RFC 8414 §2)"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%q %s", u.Redacted(), why)
 }
 
 func loopback(host string) bool {
