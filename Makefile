@@ -12,12 +12,12 @@ ARGS ?=
 # What `make test` tests: make test PKG=./keys/...
 PKG ?= ./...
 
-GO_DIRS := $(wildcard cmd docs internal keys migrations pkg test)
+GO_DIRS := $(wildcard bench cmd docs internal keys migrations pkg test)
 NODE_TESTS := $(wildcard test/node/package-lock.json)
 NODE_READY := $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench-verify cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
+.PHONY: help run build test bench bench-growth bench-verify cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,18 @@ test: ## Run all tests, browser and Node.js clients included, with the race dete
 	@scripts/prepare go cc postgresql browser nginx $(if $(NODE_TESTS),node)
 	@$(if $(NODE_READY),$(MAKE) --no-print-directory $(NODE_READY))
 	PATH="$(CURDIR)/.tools/bin:$$PATH" $(GO) test -race -p $(TEST_PARALLEL) -timeout 10m $(TESTFLAGS) $(PKG)
+	$(if $(filter ./...,$(PKG)),cd bench && $(GO) test -race $(TESTFLAGS) ./...)
+
+# Benchmarks are a module of their own, so that what they compare with stays out of the product's.
+bench: ## Measure the server beside what could be reached (minutes; ARGS='--help' says more)
+	@scripts/prepare go postgresql
+	@cd bench && $(GO) build -o ../bin/bench .
+	@exec bin/bench $(ARGS)
+
+bench-growth: ## Measure the same with 1k and with 1M users in the database (half an hour)
+	@scripts/prepare go postgresql
+	@cd bench && $(GO) build -o ../bin/bench .
+	@exec bin/bench growth $(ARGS)
 
 test/node/node_modules/.package-lock.json: test/node/package-lock.json test/node/package.json
 	cd test/node && npm ci --no-audit --no-fund
@@ -69,6 +81,7 @@ check-modules:
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	cd internal/tools && $(GO) mod tidy -diff
+	cd bench && $(GO) mod tidy -diff
 
 generate: .tools/sqlc ## Write generated code and docs again (after changing SQL or settings)
 	cd internal/postgres && ../../.tools/sqlc generate -f sqlc.yaml

@@ -21,6 +21,7 @@ import (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // when `| head` has seen enough, what was started is still to be ended
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills
 	err := root().ExecuteContext(ctx)

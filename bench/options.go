@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -33,7 +35,7 @@ type options struct {
 func defaults() *options {
 	return &options{
 		connections: 32, duration: 5 * time.Second, warmup: 2 * time.Second,
-		size: fill.Size{Users: 1000, Families: 20_000, Tenants: 10}, source: "..",
+		size: fill.Size{Users: 1000, Families: 20_000, Tenants: 10},
 	}
 }
 
@@ -46,7 +48,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.size.Families, "families", o.size.Families, "refresh families in the database")
 	f.IntVar(&o.size.Tenants, "tenants", o.size.Tenants, "tenants in the database")
 	f.BoolVar(&o.commitsWait, "commits-wait", false, "let every commit wait for the disk (synchronous_commit=on)")
-	f.StringVar(&o.source, "source", o.source, "`directory` of the checkout to build the server from")
+	f.StringVar(&o.source, "source", "", "`directory` of the checkout to build the server from; around the working directory without")
 	f.StringVar(&o.binary, "signet", "", "measure this `binary` instead of building one")
 	f.StringVar(&o.json, "json", "", "write all figures to `file`")
 	f.StringVar(&o.markdown, "markdown", "", "write the table as Markdown to `file`")
@@ -65,11 +67,34 @@ func (o *options) check() (err error) {
 	if o.selected, err = scenario.Select(o.scenarios); err != nil {
 		return err
 	}
+	if o.source, err = checkout(o.source); err != nil {
+		return err
+	}
 	if o.profile != "" && len(o.selected) != 1 {
 		return errors.New("a profile is of one scenario: name it with --scenario")
 	}
 	if o.profile != "" && o.binary != "" {
 		return errors.New("--profile needs a server of its own: leave out --signet")
 	}
+	o.noCeiling = o.noCeiling || o.profile != ""
 	return nil
+}
+
+// checkout returns dir, or the nearest directory upwards from here that is a checkout.
+func checkout(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir = here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "cmd", "signet", "main.go")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not within a checkout; name one with --source, to build the server from", here)
+		}
+	}
 }

@@ -87,6 +87,7 @@ func (s *stage) build(ctx context.Context) error {
 	cmd.Dir = s.o.source
 	if s.o.profile != "" {
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./profiled")
+		cmd.Dir = filepath.Join(s.o.source, "bench")
 	}
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	s.bar.Show("build the server", 0, 1, "")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func newHandler(ctx context.Context, c Config) (*handler, error) {
 		p := &prepared{Answer: a, header: http.Header{}}
 		if a.ContentType != "" {
 			p.header.Set("Content-Type", a.ContentType)
+		}
+		if a.Size > 0 { // else net/http sends what is larger than its buffer in chunks
+			p.header.Set("Content-Length", strconv.Itoa(a.Size))
 		}
 		if a.Location != "" {
 			p.header.Set("Location", a.Location)
