@@ -235,6 +235,8 @@ func useWebApp(t *testing.T, w guideWorld, base string) {
 		return err == nil
 	})
 
+	request(http.MethodGet, base+"//") // no URL parser takes this path; the application lives on
+
 	person := w.Browser(t)
 	start, _ := request(http.MethodGet, base+"/login")
 	page := person.SignIn(person.Get(start.Header.Get("Location")), erin, erinPassword)

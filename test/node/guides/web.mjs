@@ -105,7 +105,8 @@ const routes = {
 };
 
 const server = createServer(async (request, response) => {
-  const handler = routes[`${request.method} ${new URL(request.url, BASE_URL).pathname}`];
+  const [path] = request.url.split('?'); // not new URL(), which throws on //
+  const handler = routes[`${request.method} ${path}`];
   if (!handler) return response.writeHead(404).end();
   // A browser says so when another site sends the form (cross-site request forgery).
   const site = request.headers['sec-fetch-site'];
