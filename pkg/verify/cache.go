@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,15 +13,26 @@ import (
 	"github.com/signet-id/signet/keys"
 )
 
-// digest identifies a token by all its bytes, without keeping the token itself in memory. It only
-// ever leads to what these very bytes were found to say: a token written differently is verified
-// by itself and has an entry of its own.
+// digest is that of a token's signature segment. With the rest of the token, which its entry holds
+// byte for byte, it identifies the token as written and only that: a token written differently is
+// verified by itself and has an entry of its own. So nothing in memory is a token that could be
+// used, and one that is seen again costs the digest of some hundred bytes.
 type digest [sha256.Size]byte
 
-func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
+// split returns what is signed and the digest of the signature. What is no token yields something
+// that no entry has.
+func split(token string) (input string, id digest) {
+	dot := strings.LastIndexByte(token, '.')
+	if dot < 0 {
+		return token, digest{}
+	}
+	var buffer [344]byte // RS256 with 2048 bits has 342, ES256 86; the stack saves an allocation
+	return token[:dot], sha256.Sum256(append(buffer[:0], token[dot+1:]...))
+}
 
 // entry is a token whose signature was good. It is not changed once it is in the cache.
 type entry struct {
+	input  string // a copy: a part of the token would keep all of it in memory
 	claims *Claims
 	key    keys.Key  // ID is the token's kid
 	until  time.Time // when the token is of no more use
@@ -63,13 +75,14 @@ func newCache(size int) *cache {
 
 func (c *cache) shard(id digest) *shard { return &c.shards[id[0]>>(8-shardBits)] }
 
-// get returns the entry of id, nil if there is none. Whether it is still good is the caller's to say.
-func (c *cache) get(id digest) *entry {
+// get returns the entry of a token, nil if there is none. Whether it is still good is the caller's
+// to say.
+func (c *cache) get(input string, id digest) *entry {
 	s := c.shard(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	found := s.index[id]
-	if found == nil {
+	if found == nil || found.e.input != input {
 		return nil
 	}
 	if !found.used.Load() { // readers of one token do not fight for its cache line
@@ -78,7 +91,8 @@ func (c *cache) get(id digest) *entry {
 	return found.e
 }
 
-// put remembers e, and forgets another if there is no room.
+// put remembers e, and forgets another if there is no room. Two tokens with one signature would
+// need a forger, or an issuer that is one: the later replaces the earlier.
 func (c *cache) put(id digest, e *entry, now time.Time) {
 	s := c.shard(id)
 	s.mu.Lock()

@@ -51,11 +51,11 @@ func TestWhatIsAskedForStays(t *testing.T) {
 	c.put(number(0), hot, t0)
 	for n := 1; n < 1000; n++ {
 		c.put(number(n), until(time.Hour), t0)
-		if c.get(number(0)) != hot {
+		if c.get("", number(0)) != hot {
 			t.Fatalf("the token in use was forgotten after %d others", n)
 		}
 	}
-	if c.get(number(1)) != nil {
+	if c.get("", number(1)) != nil {
 		t.Error("a token that nobody asked for is still there")
 	}
 }
@@ -65,7 +65,7 @@ func TestExpiredTokensGoFirst(t *testing.T) {
 	c := newCache(16 * 8)
 	for n := range 7 {
 		c.put(number(n), until(time.Minute), t0)
-		c.get(number(n)) // in use, and of no use later
+		c.get("", number(n)) // in use, and of no use later
 	}
 	good := until(time.Hour)
 	c.put(number(100), good, t0)
@@ -73,11 +73,11 @@ func TestExpiredTokensGoFirst(t *testing.T) {
 	for n := 200; n < 204; n++ {
 		c.put(number(n), until(time.Hour), later)
 	}
-	if c.get(number(100)) != good {
+	if c.get("", number(100)) != good {
 		t.Error("a good token was forgotten while expired ones were there")
 	}
 	for n := 200; n < 204; n++ {
-		if c.get(number(n)) == nil {
+		if c.get("", number(n)) == nil {
 			t.Errorf("the newcomer %d was forgotten while expired ones were there", n)
 		}
 	}
@@ -95,13 +95,30 @@ func TestExpiredTokensGoThoughThereIsRoom(t *testing.T) {
 		c.put(number(n), until(time.Hour), later)
 	}
 	for n := range 100 {
-		if c.get(number(n)) != nil {
+		if c.get("", number(n)) != nil {
 			t.Fatalf("the expired token %d is still there", n)
 		}
 	}
 	for n := 1000; n < 1200; n++ {
-		if c.get(number(n)) == nil {
+		if c.get("", number(n)) == nil {
 			t.Fatalf("the good token %d is gone", n)
+		}
+	}
+}
+
+// A good signature vouches for the bytes it was found under and for no others.
+func TestASignatureFindsOnlyWhatItSigned(t *testing.T) {
+	t.Parallel()
+	c := newCache(16)
+	input, id := split("header.payload.signature")
+	e := &entry{input: input, until: t0.Add(time.Hour)}
+	c.put(id, e, t0)
+	for token, want := range map[string]*entry{
+		"header.payload.signature": e, "header.payloae.signature": nil, ".signature": nil, "signature": nil, "": nil,
+		"header.payload.signaturf": nil, "header.payload": nil, "header.payload.": nil, "x.header.payload.signature": nil,
+	} {
+		if c.get(split(token)) != want {
+			t.Errorf("%q: found = %v", token, want == nil)
 		}
 	}
 }
@@ -112,7 +129,7 @@ func TestPutReplaces(t *testing.T) {
 	a, b := until(time.Hour), until(time.Hour)
 	c.put(number(1), a, t0)
 	c.put(number(1), b, t0)
-	if c.get(number(1)) != b || c.len() != 1 {
+	if c.get("", number(1)) != b || c.len() != 1 {
 		t.Errorf("%d entries", c.len())
 	}
 }

@@ -57,10 +57,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxTokenSize)
 	}
 	now := v.c.Now()
+	var input string
 	var id digest
 	if v.cache != nil {
-		id = digestOf(token)
-		if e := v.cache.get(id); e != nil && v.stillGood(e) {
+		input, id = split(token)
+		if e := v.cache.get(input, id); e != nil && v.stillGood(e) {
 			return v.admit(e.claims, now)
 		}
 	}
@@ -73,7 +74,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	if v.cache != nil {
-		v.cache.put(id, &entry{claims: c, key: k, until: c.Expiry.Add(v.c.Leeway)}, now)
+		v.cache.put(id, &entry{strings.Clone(input), c, k, c.Expiry.Add(v.c.Leeway)}, now)
 	}
 	return c, nil
 }
