@@ -326,6 +326,86 @@ func TestMalleableSignature(t *testing.T) {
 	}
 }
 
+// TestSignaturesOfEveryShape: r and s may begin with zeros or with a high bit, which ASN.1 writes
+// differently from RFC 7518 §3.4.
+func TestSignaturesOfEveryShape(t *testing.T) {
+	t.Parallel()
+	p := pairs()[keys.ES256]
+	missing := map[string]func(r, s byte) bool{
+		"r begins with a zero":     func(r, _ byte) bool { return r == 0 },
+		"s begins with a zero":     func(_, s byte) bool { return s == 0 },
+		"r begins with a high bit": func(r, _ byte) bool { return r >= 0x80 },
+		"s begins with a high bit": func(_, s byte) bool { return s >= 0x80 },
+		"neither":                  func(r, s byte) bool { return 0 < r && r < 0x80 && 0 < s && s < 0x80 },
+	}
+	for n := 0; len(missing) > 0; n++ {
+		token := sign(t, p, typ, []byte{byte(n), byte(n >> 8), byte(n >> 16)})
+		raw, err := base64.RawURLEncoding.DecodeString(token[strings.LastIndex(token, ".")+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for shape, is := range missing {
+			if !is(raw[0], raw[32]) {
+				continue
+			}
+			delete(missing, shape)
+			if _, _, err := keys.Verify(token, only(p.key), typ); err != nil {
+				t.Errorf("%s: %v", shape, err)
+			}
+		}
+	}
+	token := sign(t, p, typ, payload)
+	dot := strings.LastIndex(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, s, zero := string(raw[:32]), string(raw[32:]), strings.Repeat("\x00", 32)
+	order := string(elliptic.P256().Params().N.Bytes())
+	for name, signature := range map[string]string{
+		"r is zero": zero + s, "s is zero": r + zero, "r is the order": order + s, "s is the order": r + order,
+		"r is as great as can be": strings.Repeat("\xff", 32) + s, "s is as great as can be": r + strings.Repeat("\xff", 32),
+		"r and s changed places": s + r, "a byte is missing": r + s[:31], "a byte too many": r + s + "\x00", "only r": r,
+	} {
+		if _, _, err := keys.Verify(token[:dot+1]+b64(signature), only(p.key), typ); !errors.Is(err, keys.ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	p := pairs()[keys.ES256]
+	token := sign(t, p, typ, payload)
+	u, err := keys.Parse(token)
+	if err != nil || u.Header != (keys.Header{Algorithm: keys.ES256, KeyID: p.key.ID, Type: typ}) {
+		t.Fatalf("Parse = %+v, %v", u.Header, err)
+	}
+	if !u.IsType("JWT", "application/at+jwt") || u.IsType() || u.IsType("JWT") {
+		t.Error("its type is at+jwt")
+	}
+	if got, err := u.Verify(p.key); err != nil || string(got) != string(payload) {
+		t.Errorf("Verify = %q, %v", got, err)
+	}
+	if got, err := u.Verify(pairs()[keys.EdDSA].key); !errors.Is(err, keys.ErrAlgorithm) || got != nil {
+		t.Errorf("with a key of another algorithm: %q, %v", got, err)
+	}
+	if got, err := (keys.Unverified{}).Verify(p.key); err == nil || got != nil {
+		t.Errorf("nothing verifies: %q", got)
+	}
+	if got, err := (keys.Unverified{}).Verify(keys.Key{}); err == nil || got != nil {
+		t.Errorf("nothing verifies with no key: %q", got)
+	}
+	ed := pairs()[keys.EdDSA]
+	u, err = keys.Parse(forge(t, ed, `{"alg":"EdDSA","kid":"k","typ":"t","cty":"JWT"}`, payload))
+	if err != nil || u.ContentType != "JWT" {
+		t.Errorf("cty = %q, %v", u.ContentType, err)
+	}
+	if _, err := keys.Parse(forge(t, ed, `{"alg":"EdDSA","cty":1}`, payload)); !errors.Is(err, keys.ErrMalformed) {
+		t.Errorf("a cty that is no string: %v", err)
+	}
+}
+
 func TestSignRefuses(t *testing.T) {
 	t.Parallel()
 	p := pairs()[keys.ES256]
