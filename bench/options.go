@@ -19,6 +19,7 @@ type options struct {
 	connections int
 	duration    time.Duration
 	warmup      time.Duration
+	rounds      int
 	size        fill.Size
 	commitsWait bool
 	source      string
@@ -34,7 +35,7 @@ type options struct {
 
 func defaults() *options {
 	return &options{
-		connections: 32, duration: 5 * time.Second, warmup: 2 * time.Second,
+		connections: 32, duration: 5 * time.Second, warmup: 2 * time.Second, rounds: 2,
 		size: fill.Size{Users: 1000, Families: 20_000, Tenants: 10},
 	}
 }
@@ -43,7 +44,8 @@ func (o *options) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.scenarios, "scenario", nil, "`names` of scenarios, separated by commas; all of them without")
 	f.IntVar(&o.connections, "connections", o.connections, "keep-alive connections")
 	f.DurationVar(&o.duration, "duration", o.duration, "measured time of each scenario")
-	f.DurationVar(&o.warmup, "warmup", o.warmup, "time before that which does not count")
+	f.DurationVar(&o.warmup, "warmup", o.warmup, "time before each round that does not count")
+	f.IntVar(&o.rounds, "rounds", o.rounds, "how often server and ceiling take turns within the measured time")
 	f.IntVar(&o.size.Users, "users", o.size.Users, "people in the database")
 	f.IntVar(&o.size.Families, "families", o.size.Families, "refresh families in the database")
 	f.IntVar(&o.size.Tenants, "tenants", o.size.Tenants, "tenants in the database")
@@ -58,6 +60,8 @@ func (o *options) check() (err error) {
 	switch {
 	case o.connections < 1 || o.connections > 1024:
 		return fmt.Errorf("--connections is %d: use 1 to 1024", o.connections)
+	case o.rounds < 1:
+		return fmt.Errorf("--rounds is %d: use 1 or more", o.rounds)
 	case o.duration <= 0 || o.warmup < 0:
 		return errors.New("--duration must be positive and --warmup not negative")
 	}
@@ -76,7 +80,9 @@ func (o *options) check() (err error) {
 	if o.profile != "" && o.binary != "" {
 		return errors.New("--profile needs a server of its own: leave out --signet")
 	}
-	o.noCeiling = o.noCeiling || o.profile != ""
+	if o.profile != "" { // one window to look at, and nothing else
+		o.noCeiling, o.rounds = true, 1
+	}
 	return nil
 }
 

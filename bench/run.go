@@ -2,23 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
-	"github.com/signet-id/signet/bench/internal/ceiling"
 	"github.com/signet-id/signet/bench/internal/fill"
-	"github.com/signet-id/signet/bench/internal/measure"
 	"github.com/signet-id/signet/bench/internal/progress"
 	"github.com/signet-id/signet/bench/internal/report"
 	"github.com/signet-id/signet/bench/internal/rig"
 	"github.com/signet-id/signet/bench/internal/scenario"
-	"github.com/signet-id/signet/bench/internal/wire"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/secret"
 )
@@ -42,7 +37,7 @@ func run(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	for _, sc := range o.selected {
-		one, err := s.scenario(ctx, sc)
+		one, err := s.measure(ctx, sc)
 		if err != nil {
 			return fmt.Errorf("%s: %w", sc.Title, err)
 		}
@@ -80,7 +75,7 @@ func (s *stage) describe(ctx context.Context) (report.Report, error) {
 		Date: time.Now(), Machine: rig.Look(ctx, s.o.source),
 		PostgreSQL: report.PostgreSQL{Version: s.db.Version, Settings: s.db.Settings},
 		Settings: report.Settings{
-			Connections: s.o.connections, Seconds: s.o.duration.Seconds(), Warmup: s.o.warmup.Seconds(),
+			Connections: s.o.connections, Seconds: s.o.duration.Seconds(), Warmup: s.o.warmup.Seconds(), Rounds: s.o.rounds,
 			Pinned: s.o.core >= 0, Data: s.o.size,
 		},
 	}
@@ -127,130 +122,6 @@ func hashCost(ctx context.Context) (float64, error) {
 	}
 	slices.Sort(took)
 	return took[len(took)/2].Seconds() * 1000, nil
-}
-
-// scenario measures one scenario and its ceiling.
-func (s *stage) scenario(ctx context.Context, sc scenario.Scenario) (report.Scenario, error) {
-	n := s.o.connections
-	if sc.Connections > 0 {
-		n = min(n, sc.Connections)
-	}
-	out := report.Scenario{Name: sc.Name, Title: sc.Title, Connections: n, Needs: sc.Needed.What, Target: sc.Target, Password: sc.Password}
-	s.bar.Show(sc.Title+": prepare", 0, 1, "")
-	maker, err := sc.Prepare(ctx, s.env)
-	if err != nil {
-		return out, err
-	}
-	recorded, err := record(ctx, s.server.Addr, maker)
-	if err != nil {
-		return out, err
-	}
-	rig.ForgetPeak(s.server.PID())
-	load := measure.Load{Addr: s.server.Addr, Operations: maker(n), Warmup: s.o.warmup, Duration: s.o.duration}
-	if out.Figures, err = s.closed(ctx, sc.Title, load, s.server.PID(), s.o.profile != ""); err != nil {
-		return out, s.explain(err)
-	}
-	if m, err := rig.ReadMemory(s.server.PID()); err == nil {
-		out.Resident, out.Peak = m.Resident, m.Peak
-	}
-	if sc.HalfLoad && !s.o.noCeiling {
-		load.Operations = maker(n)
-		if out.HalfLoad, err = s.half(ctx, sc.Title, load, out.Rate); err != nil {
-			return out, s.explain(err)
-		}
-	}
-	if sc.Target > 0 && !s.o.noCeiling {
-		if out.Ceiling, err = s.ceiling(ctx, sc, recorded, n); err != nil {
-			return out, fmt.Errorf("ceiling: %w", err)
-		}
-	}
-	return out, nil
-}
-
-// record performs one operation and returns what went over the wire.
-func record(ctx context.Context, addr string, maker scenario.Maker) ([]wire.Exchange, error) {
-	c, err := wire.Dial(ctx, addr)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	c.Record = true
-	err = maker(1)[0](c)
-	return c.Recorded, err
-}
-
-// closed measures at full load.
-func (s *stage) closed(ctx context.Context, title string, load measure.Load, pid int, profile bool) (report.Figures, error) {
-	var began, ended time.Duration
-	load.Started = func() {
-		began, _ = rig.CPU(pid) // without it the figure is left out
-		if profile {
-			_ = s.server.Signal(syscall.SIGUSR1) // a server that has ended is noticed by the load
-		}
-	}
-	load.Ended = func() {
-		ended, _ = rig.CPU(pid)
-		if profile {
-			_ = s.server.Signal(syscall.SIGUSR2) // as above
-		}
-	}
-	load.Progress = s.show(title)
-	m, err := load.Closed(ctx)
-	s.bar.Clear()
-	if err != nil {
-		return report.Figures{}, err
-	}
-	return figures(m, ended-began), nil
-}
-
-func figures(m measure.Result, cpu time.Duration) report.Figures {
-	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-	return report.Figures{
-		Rate: m.Rate(), P50: us(m.Quantile(0.5)), P99: us(m.Quantile(0.99)),
-		CPU: us(cpu) / float64(m.Operations), Busy: cpu.Seconds() / m.Elapsed.Seconds(),
-		Operations: m.Operations, Seconds: m.Elapsed.Seconds(),
-	}
-}
-
-// half measures at half the highest rate.
-func (s *stage) half(ctx context.Context, title string, load measure.Load, rate float64) (*report.Figures, error) {
-	pid := s.server.PID()
-	var began, ended time.Duration
-	load.Started = func() { began, _ = rig.CPU(pid) }
-	load.Ended = func() { ended, _ = rig.CPU(pid) }
-	load.Progress = s.show(title + ", half load")
-	m, err := load.Open(ctx, rate/2)
-	s.bar.Clear()
-	if err != nil {
-		return nil, err
-	}
-	f := figures(m, ended-began)
-	return &f, nil
-}
-
-// ceiling measures the bare server with the recorded requests.
-func (s *stage) ceiling(ctx context.Context, sc scenario.Scenario, recorded []wire.Exchange, n int) (*report.Figures, error) {
-	c, err := ceiling.Derive(sc, recorded, s.env, s.db.URL)
-	if err != nil {
-		return nil, err
-	}
-	config, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	process, err := rig.StartCeiling(s.o.core, config)
-	if err != nil {
-		return nil, err
-	}
-	load := measure.Load{Addr: process.Addr, Operations: ceiling.Replay(recorded, n), Warmup: s.o.warmup, Duration: s.o.duration}
-	f, err := s.closed(ctx, sc.Title+", ceiling", load, process.PID(), false)
-	return &f, errors.Join(err, process.Stop())
-}
-
-func (s *stage) show(title string) func(passed, total time.Duration) {
-	return func(passed, total time.Duration) {
-		s.bar.Show(title, passed.Seconds(), total.Seconds(), fmt.Sprintf("%.0f s", total.Seconds()))
-	}
 }
 
 // explain adds the end of the server's log to an error that the server may know more about.

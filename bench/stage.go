@@ -121,7 +121,7 @@ func (s *stage) openRing(ctx context.Context) error {
 	if _, err := ring.Sign(ctx, keys.RS256, "JWT", []byte("{}"), time.Now().Add(time.Hour)); err != nil {
 		return err
 	}
-	s.env = &scenario.Env{Ring: ring, Slice: sliceOf, Now: time.Now, Longest: s.o.warmup + s.o.duration}
+	s.env = &scenario.Env{Ring: ring, Slice: sliceOf, Now: time.Now, Longest: time.Duration(s.o.rounds)*s.o.warmup + s.o.duration}
 	return nil
 }
 

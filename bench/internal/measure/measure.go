@@ -45,6 +45,17 @@ func (r Result) Quantile(q float64) time.Duration {
 	return time.Duration(r.latency.ValueAtQuantile(100 * q))
 }
 
+// Plus returns both measurements as one.
+func (r Result) Plus(other Result) Result {
+	sum := Result{Operations: r.Operations + other.Operations, Elapsed: r.Elapsed + other.Elapsed, latency: newHistogram()}
+	for _, h := range []*hdrhistogram.Histogram{r.latency, other.latency} {
+		if h != nil {
+			sum.latency.Merge(h)
+		}
+	}
+	return sum
+}
+
 // newHistogram holds latencies from a microsecond to a minute with three digits.
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(int64(time.Microsecond), int64(time.Minute), 3)

@@ -30,6 +30,7 @@ type Settings struct {
 	Connections int       `json:"connections"`
 	Seconds     float64   `json:"seconds"`
 	Warmup      float64   `json:"warmup_seconds"`
+	Rounds      int       `json:"rounds"`
 	Pinned      bool      `json:"server_on_its_own_core"`
 	Data        fill.Size `json:"data"`
 }
@@ -49,7 +50,8 @@ type Figures struct {
 	P50        float64 `json:"p50_us"`
 	P99        float64 `json:"p99_us"`
 	CPU        float64 `json:"cpu_us_per_operation"` // of the server; 0 where the system does not say
-	Busy       float64 `json:"busy"`                 // share of the core that the server used
+	Database   float64 `json:"database_cpu_us_per_operation"`
+	Busy       float64 `json:"busy"` // share of the core that the server used
 	Operations int64   `json:"operations"`
 	Seconds    float64 `json:"seconds"`
 }

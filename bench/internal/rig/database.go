@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/signet-id/signet/internal/embeddedpg"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/secret"
@@ -48,8 +46,8 @@ func StartDatabase(ctx context.Context, dir string, commitsWait bool) (*Database
 	return d, nil
 }
 
-// Connect opens a connection of its own.
-func (d *Database) Connect(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, d.URL) }
+// PID is the process id of the postmaster, whose children do the work.
+func (d *Database) PID() int { return d.server.PID() }
 
 // Stop ends PostgreSQL and removes its files.
 func (d *Database) Stop() error {

@@ -16,33 +16,74 @@ const ticks = 100
 // CPU returns the processor time that a process has used in user and kernel mode, to 10 ms.
 // It reads /proc, and so it fails outside Linux.
 func CPU(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	u, err := readStat(pid)
+	return u.own, err
+}
+
+// FamilyCPU is CPU of a process and its children, those that have ended included.
+func FamilyCPU(pid int) (time.Duration, error) {
+	u, err := readStat(pid)
+	if err != nil {
+		return 0, err
+	}
+	sum := u.own + u.ended
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, fmt.Errorf("processor time: %w", err)
+	}
+	for _, e := range entries {
+		child, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if c, err := readStat(child); err == nil && c.parent == pid { // one that has just ended is in ended
+			sum += c.own + c.ended
+		}
+	}
+	return sum, nil
+}
+
+func readStat(pid int) (usage, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return usage{}, fmt.Errorf("processor time: %w", err)
 	}
 	return parseStat(b)
 }
 
-// parseStat adds utime and stime, the 14th and 15th field; the second is a name in parentheses
-// that may hold anything.
-func parseStat(b []byte) (time.Duration, error) {
+// usage is what /proc/PID/stat says of a process and of its children that have ended.
+type usage struct {
+	parent     int
+	own, ended time.Duration
+}
+
+// parseStat reads ppid, utime, stime, cutime and cstime: the 4th and the 14th to 17th field of
+// proc(5). The second is a name in parentheses that may hold anything.
+func parseStat(b []byte) (u usage, err error) {
+	bad := fmt.Errorf("processor time: unexpected %q", b)
 	i := bytes.LastIndexByte(b, ')')
 	if i < 0 {
-		return 0, fmt.Errorf("processor time: unexpected %q", b)
+		return usage{}, bad
 	}
 	fields := strings.Fields(string(b[i+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("processor time: unexpected %q", b)
+	if len(fields) < 15 {
+		return usage{}, bad
 	}
-	var sum time.Duration
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
+	if u.parent, err = strconv.Atoi(fields[1]); err != nil {
+		return usage{}, bad
+	}
+	for n, f := range fields[11:15] {
+		count, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("processor time: %w", err)
+			return usage{}, bad
 		}
-		sum += time.Duration(n) * time.Second / ticks
+		into := &u.own
+		if n > 1 {
+			into = &u.ended
+		}
+		*into += time.Duration(count) * time.Second / ticks
 	}
-	return sum, nil
+	return u, nil
 }
 
 // Memory is the resident memory of a process in bytes, now and at its highest.
