@@ -17,7 +17,9 @@ import (
 type exchange struct {
 	context.Context // the connection's
 
+	began    time.Time // by the real clock, as are deadlines
 	id       string
+	idHeader [1]string // the value of X-Request-Id
 	client   client
 	route    string // set by dispatch, read by observe
 	recorder recorder
@@ -40,9 +42,6 @@ func exchangeOf(ctx context.Context) *exchange {
 	}
 	return &exchange{Context: ctx}
 }
-
-// end sets the deadline; call it before the context is handed on.
-func (e *exchange) end(timeout time.Duration) { e.deadline = time.Now().Add(timeout) }
 
 // finish releases the timer once the response is written.
 func (e *exchange) finish() {

@@ -24,17 +24,39 @@ func (s *Server) middleware(routes http.Handler) http.Handler {
 
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &exchange{Context: r.Context(), client: s.client(r)}
+		e := &exchange{Context: r.Context(), client: s.client(r), began: time.Now()}
 		if e.client.viaProxy {
 			e.id = r.Header.Get("X-Request-Id")
 		}
 		if !usableID(e.id) {
 			e.id = rand.Text()
 		}
-		w.Header()["X-Request-Id"] = []string{e.id}
+		e.idHeader[0] = e.id
+		w.Header()["X-Request-Id"] = e.idHeader[:]
 		defer e.finish()
 		next.ServeHTTP(w, r.WithContext(e))
 	})
+}
+
+// logAccess writes the access-log line. It goes to the handler directly: a Logger would look up
+// the caller, which is always this line, and the context of the request would have the handler
+// copy the record to add the id.
+func (s *Server) logAccess(e *exchange, method string, d time.Duration) {
+	h, ctx := s.cfg.Log.Handler(), context.Background()
+	if !h.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(s.cfg.Now(), slog.LevelInfo, "request", 0)
+	line.AddAttrs(
+		slog.String("method", method),
+		slog.String("route", e.route),
+		slog.Int("status", e.recorder.code()),
+		slog.Int64("bytes", e.recorder.bytes),
+		slog.Int64("duration_us", d.Microseconds()),
+		slog.String("client_ip", e.client.addr.String()),
+		slog.String("request_id", e.id),
+	)
+	_ = h.Handle(ctx, line) // like Logger, which has nobody to tell either
 }
 
 // usableID keeps a proxy's id out of the log when it could forge or flood lines.
@@ -52,24 +74,14 @@ func usableID(id string) bool {
 
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := s.cfg.Now()
 		e := exchangeOf(r.Context())
 		rec := &e.recorder
 		rec.ResponseWriter = w
 		s.cfg.Metrics.RequestStarted()
 		defer func() { // also when an aborted response unwinds the stack
-			d := s.cfg.Now().Sub(start)
+			d := time.Since(e.began)
 			s.cfg.Metrics.RequestDone(e.route, r.Method, rec.code(), d)
-			// The id is said here rather than found in the context, which would copy the record.
-			s.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "request",
-				slog.String("method", r.Method),
-				slog.String("route", e.route),
-				slog.Int("status", rec.code()),
-				slog.Int64("bytes", rec.bytes),
-				slog.Float64("duration_ms", float64(d.Microseconds())/1000),
-				slog.String("client_ip", e.client.addr.String()),
-				slog.String("request_id", e.id),
-			)
+			s.logAccess(e, r.Method, d)
 		}()
 		next.ServeHTTP(rec, r)
 	})
@@ -137,7 +149,8 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		timeout = s.cfg.RequestTimeout
 	}
 	if timeout > 0 {
-		exchangeOf(r.Context()).end(timeout)
+		e := exchangeOf(r.Context())
+		e.deadline = e.began.Add(timeout)
 	}
 	if timeout != s.cfg.RequestTimeout { // for that one the listener has set both already
 		var readEnd, writeEnd time.Time // never

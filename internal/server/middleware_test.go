@@ -294,8 +294,8 @@ func TestTheAccessLogHoldsTheFactsAndNoSecrets(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, rec[key], want)
 		}
 	}
-	if _, ok := rec["duration_ms"].(float64); !ok {
-		t.Errorf("duration_ms is %v", rec["duration_ms"])
+	if _, ok := rec["duration_us"].(float64); !ok {
+		t.Errorf("duration_us is %v", rec["duration_us"])
 	}
 	if text := s.log.String(); strings.Contains(text, "secret") {
 		t.Errorf("a secret in the log: %s", text)

@@ -41,7 +41,11 @@ type endpoint struct {
 }
 
 // mux builds the multiplexer; conflicting or malformed routes are an error, not a panic.
-func (s *Server) mux(routes []Route) (mux *http.ServeMux, err error) {
+//
+// Patterns without a wildcard are looked up by their path before the multiplexer is asked: it
+// walks a tree for what is one comparison, and it cleans paths, which a path that is known is
+// already.
+func (s *Server) mux(routes []Route) (h http.Handler, err error) {
 	endpoints := map[string]*endpoint{}
 	for _, r := range routes {
 		e := endpoints[r.Pattern]
@@ -62,14 +66,17 @@ func (s *Server) mux(routes []Route) (mux *http.ServeMux, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil { // ServeMux panics on patterns that conflict
-			mux, err = nil, fmt.Errorf("server: %v", p)
+			h, err = nil, fmt.Errorf("server: %v", p)
 		}
 	}()
-	mux = http.NewServeMux()
+	mux, exact := http.NewServeMux(), map[string]http.Handler{}
 	for _, pattern := range slices.Sorted(maps.Keys(endpoints)) {
 		e := endpoints[pattern]
 		e.allow = allow(e.methods)
 		mux.Handle(pattern, s.dispatch(e))
+		if !strings.ContainsAny(pattern, "{}") && !strings.HasSuffix(pattern, "/") {
+			exact[pattern] = s.dispatch(e)
+		}
 	}
 	if endpoints["/"] == nil {
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +88,13 @@ func (s *Server) mux(routes []Route) (mux *http.ServeMux, err error) {
 			s.cfg.Refuse(w, r, http.StatusNotFound)
 		})
 	}
-	return mux, nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := exact[r.URL.Path]; ok && r.URL.RawPath == "" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}), nil
 }
 
 func allow(methods map[string]Route) string {
