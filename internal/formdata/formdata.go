@@ -6,8 +6,8 @@
 package formdata
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -48,18 +48,31 @@ func Post(w http.ResponseWriter, r *http.Request, maxValue int) (url.Values, err
 	if r.Method != http.MethodPost {
 		return nil, &Error{http.StatusMethodNotAllowed, "Use POST."}
 	}
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+	if !isForm(r.Header.Get("Content-Type")) {
 		return nil, bad("Send the parameters as application/x-www-form-urlencoded.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var body bytes.Buffer
+	if r.ContentLength > 0 {
+		body.Grow(int(min(r.ContentLength, MaxBody)) + bytes.MinRead) // so that it never grows again
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, &Error{http.StatusRequestEntityTooLarge, "The request is too large."}
 	}
 	if err != nil {
 		return nil, bad("The body could not be read.")
 	}
-	return Parse(string(body), maxValue)
+	return Parse(body.String(), maxValue)
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+func isForm(contentType string) bool {
+	if contentType == formType { // what nearly everyone sends
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == formType
 }
 
 // Query reads the parameters of a GET request. The error is an *Error.
