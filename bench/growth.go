@@ -1,7 +1,110 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
 	"github.com/spf13/cobra"
+
+	"github.com/signet-id/signet/bench/internal/fill"
+	"github.com/signet-id/signet/bench/internal/progress"
+	"github.com/signet-id/signet/bench/internal/report"
+	"github.com/signet-id/signet/bench/internal/rig"
+	"github.com/signet-id/signet/bench/internal/scenario"
 )
 
-func growthCommand() *cobra.Command { return &cobra.Command{Use: "growth", Hidden: true} }
+// growthScenarios are those that ask the database, and one that must not.
+func growthScenarios() []string {
+	return []string{"client_credentials", "refresh", "code", "introspect_first", "userinfo_first"}
+}
+
+func growthCommand() *cobra.Command {
+	o := defaults()
+	small := o.size
+	o.size = fill.Size{Users: 1_000_000, Families: 10_000_000, Tenants: 10_000}
+	o.scenarios = growthScenarios()
+	cmd := &cobra.Command{
+		Use:   "growth",
+		Short: "Measure the same scenarios with little and with much data",
+		Long: fmt.Sprintf(`Fills two databases, one with %d people and one with as many as asked for, starts a server
+on each, and measures them in turns. Both servers act for people and families that are spread
+evenly over all there are. What an operation costs must not grow with the data: the aim is at
+most %.1f times.
+
+The full size needs about 8 GB of disk and 20 minutes of loading on a small machine.`, small.Users, report.GrowthLimit),
+		Example: `  bench growth
+  bench growth --users 100000 --families 1000000 --tenants 1000`,
+		Args: cobra.NoArgs, SilenceUsage: true,
+		PreRunE: func(*cobra.Command, []string) error { return o.isolate() },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return grow(cmd.Context(), o, small) },
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// grow is the whole of `bench growth`.
+func grow(ctx context.Context, o *options, small fill.Size) (err error) {
+	bar := progress.New(os.Stderr)
+	var stages []*stage
+	defer func() {
+		for _, s := range stages {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	r := report.Growth{Date: time.Now(), Machine: rig.Look(ctx, o.source)}
+	for _, size := range []fill.Size{small, o.size} {
+		one := *o
+		one.size, one.noCeiling = size, true
+		began := time.Now()
+		s, err := newStage(ctx, &one, bar)
+		if err != nil {
+			return fmt.Errorf("with %d people: %w", size.Users, err)
+		}
+		stages = append(stages, s)
+		bytes, err := s.databaseSize(ctx)
+		if err != nil {
+			return err
+		}
+		r.Sizes = append(r.Sizes, report.Sized{Data: size, DatabaseBytes: bytes, LoadSeconds: time.Since(began).Seconds()})
+	}
+	r.Settings, r.PostgreSQL = stages[1].settings(), stages[1].postgresql()
+	for _, sc := range o.selected {
+		row, err := inTurns(ctx, stages, sc)
+		if err != nil {
+			return fmt.Errorf("%s: %w", sc.Title, err)
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
+	return errors.Join(
+		write(o.json, r.JSON),
+		write(o.markdown, func(w io.Writer) error { r.Markdown(w); return nil }),
+	)
+}
+
+// inTurns measures a scenario on both stages, round by round.
+func inTurns(ctx context.Context, stages []*stage, sc scenario.Scenario) (report.GrowthRow, error) {
+	row := report.GrowthRow{Name: sc.Name, Title: sc.Title}
+	contestants := make([]*contestant, len(stages))
+	for i, s := range stages {
+		c, err := s.contestant(ctx, sc)
+		if err != nil {
+			return row, err
+		}
+		c.title = fmt.Sprintf("%s, %d people", sc.Title, s.o.size.Users)
+		contestants[i] = c
+	}
+	for range stages[0].o.rounds {
+		for i, s := range stages {
+			if err := s.round(ctx, contestants[i]); err != nil {
+				return row, s.explain(err)
+			}
+		}
+	}
+	row.Small, row.Large = contestants[0].total.figures(), contestants[1].total.figures()
+	return row, nil
+}

@@ -41,7 +41,7 @@ func defaults() *options {
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
-	f.StringSliceVar(&o.scenarios, "scenario", nil, "`names` of scenarios, separated by commas; all of them without")
+	f.StringSliceVar(&o.scenarios, "scenario", o.scenarios, "`names` of scenarios, separated by commas; all of them without")
 	f.IntVar(&o.connections, "connections", o.connections, "keep-alive connections")
 	f.DurationVar(&o.duration, "duration", o.duration, "measured time of each scenario")
 	f.DurationVar(&o.warmup, "warmup", o.warmup, "time before each round that does not count")

@@ -73,11 +73,7 @@ func write(path string, to func(io.Writer) error) error {
 func (s *stage) describe(ctx context.Context) (report.Report, error) {
 	r := report.Report{
 		Date: time.Now(), Machine: rig.Look(ctx, s.o.source),
-		PostgreSQL: report.PostgreSQL{Version: s.db.Version, Settings: s.db.Settings},
-		Settings: report.Settings{
-			Connections: s.o.connections, Seconds: s.o.duration.Seconds(), Warmup: s.o.warmup.Seconds(), Rounds: s.o.rounds,
-			Pinned: s.o.core >= 0, Data: s.o.size,
-		},
+		PostgreSQL: s.postgresql(), Settings: s.settings(),
 	}
 	startups := []time.Duration{s.server.Startup}
 	for s.o.profile == "" && len(startups) < starts {
@@ -100,6 +96,17 @@ func (s *stage) describe(ctx context.Context) (report.Report, error) {
 		r.Server.PasswordHashMillis, err = hashCost(ctx)
 	}
 	return r, err
+}
+
+func (s *stage) settings() report.Settings {
+	return report.Settings{
+		Connections: s.o.connections, Seconds: s.o.duration.Seconds(), Warmup: s.o.warmup.Seconds(), Rounds: s.o.rounds,
+		Pinned: s.o.core >= 0, Data: s.o.size,
+	}
+}
+
+func (s *stage) postgresql() report.PostgreSQL {
+	return report.PostgreSQL{Version: s.db.Version, Settings: s.db.Settings}
 }
 
 // hashCost is what one password verification takes alone, in milliseconds: the median of some.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/signet-id/signet/bench/internal/fill"
 	"github.com/signet-id/signet/bench/internal/progress"
 	"github.com/signet-id/signet/bench/internal/rig"
@@ -136,6 +138,16 @@ func (s *stage) start(ctx context.Context) (err error) {
 	}
 	s.env.Host, s.env.Issuer = s.server.Addr, s.server.Issuer
 	return nil
+}
+
+// databaseSize is the size of the database on disk in bytes.
+func (s *stage) databaseSize(ctx context.Context) (n int64, err error) {
+	conn, err := pgx.Connect(ctx, s.db.URL)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx)
+	return n, conn.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
 }
 
 func (s *stage) profilePath() string { return filepath.Join(s.dir, "cpu.out") }

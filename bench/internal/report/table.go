@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,17 +63,22 @@ func (t *table) markdown(w io.Writer) {
 	}
 }
 
-// number writes n with thousands apart, and with three digits at least.
+// number writes n with three digits at least, and thousands apart.
 func number(n float64) string {
 	switch {
 	case n == 0:
 		return "–"
-	case n < 10:
+	case n < 9.995:
 		return fmt.Sprintf("%.2f", n)
-	case n < 100:
+	case n < 99.95:
 		return fmt.Sprintf("%.1f", n)
 	}
-	text := fmt.Sprintf("%.0f", n)
+	return count(int(math.Round(n)))
+}
+
+// count writes n with its thousands apart.
+func count(n int) string {
+	text := strconv.Itoa(n)
 	var b strings.Builder
 	for i, digit := range text {
 		if i > 0 && (len(text)-i)%3 == 0 {

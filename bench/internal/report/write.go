@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/signet-id/signet/bench/internal/rig"
 )
 
 // columns are the head of the main table.
 func columns() []string {
-	return []string{"scenario", "per second", "p50", "p99", "CPU µs", "busy", "memory", "ceiling", "CPU µs", "ratio", "by CPU", "target"}
+	return []string{"scenario", "per second", "p50", "p99", "CPU µs", "PG µs", "busy", "memory", "ceiling", "CPU µs", "ratio", "by CPU", "target"}
 }
 
 func (r Report) scenarios() table {
@@ -19,7 +21,7 @@ func (r Report) scenarios() table {
 		if s.Ceiling != nil {
 			ceiling, ceilingCPU, target = number(s.Ceiling.Rate), number(s.Ceiling.CPU), s.verdict()
 		}
-		t.add(s.Title, number(s.Rate), millis(s.P50), millis(s.P99), number(s.CPU), fmt.Sprintf("%.0f%%", 100*s.Busy), mebibytes(s.Peak),
+		t.add(s.Title, number(s.Rate), millis(s.P50), millis(s.P99), number(s.CPU), number(s.Database), fmt.Sprintf("%.0f%%", 100*s.Busy), mebibytes(s.Peak),
 			ceiling, ceilingCPU, share(s.Ratio()), share(s.CPURatio()), target)
 	}
 	return t
@@ -38,26 +40,39 @@ func (s Scenario) verdict() string {
 func (r Report) Text(w io.Writer, colour bool) {
 	fmt.Fprintln(w)
 	t := r.scenarios()
-	last := len(t.head) - 1
-	t.plain(w, func(row, column int, text string) string {
-		switch {
-		case !colour:
-			return text
-		case row < 0:
-			return "\x1b[1m" + text + "\x1b[0m"
-		case column != last || r.Scenarios[row].Ceiling == nil:
-			return text
-		case r.Scenarios[row].Met():
-			return "\x1b[32m" + text + "\x1b[0m"
-		}
-		return "\x1b[31m" + text + "\x1b[0m"
-	})
+	t.plain(w, verdicts(colour, len(t.head)-1, func(row int) (bool, bool) {
+		return r.Scenarios[row].Ceiling != nil, r.Scenarios[row].Met()
+	}))
 	fmt.Fprintln(w)
 	for _, line := range r.notes() {
 		fmt.Fprintln(w, line)
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, r.shape())
+}
+
+// verdicts paints the head and the column of verdicts; verdict says whether a row has one, and
+// whether it is good.
+func verdicts(colour bool, last int, verdict func(row int) (has, good bool)) func(row, column int, text string) string {
+	const bold, green, red, plain = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
+	if !colour {
+		return nil
+	}
+	return func(row, column int, text string) string {
+		if row < 0 {
+			return bold + text + plain
+		}
+		if column != last {
+			return text
+		}
+		switch has, good := verdict(row); {
+		case !has:
+			return text
+		case good:
+			return green + text + plain
+		}
+		return red + text + plain
+	}
 }
 
 // notes are the figures that have no row of their own.
@@ -84,15 +99,19 @@ func (r Report) notes() []string {
 
 // shape says where and how it was measured, in one paragraph.
 func (r Report) shape() string {
-	m := r.Machine
+	d := r.Settings.Data
+	return fmt.Sprintf("%s; %s users, %s families, %s tenants; commit %s, %s", shape(r.Machine, r.PostgreSQL, r.Settings),
+		count(d.Users), count(d.Families), count(d.Tenants), r.Machine.Commit, r.Date.UTC().Format("2006-01-02"))
+}
+
+func shape(m rig.Machine, p PostgreSQL, s Settings) string {
 	pinned := "the server on a core of its own, PostgreSQL and the load on the others"
-	if !r.Settings.Pinned {
+	if !s.Pinned {
 		pinned = "nothing pinned to cores"
 	}
-	return fmt.Sprintf("%s, %d cores, %s, %s %s, %s, PostgreSQL %s (%s); %d connections, %s; %d users, %d families, %d tenants; commit %s, %s",
-		m.CPU, m.Cores, mebibytes(m.Memory), m.OS, m.Kernel, m.Go, r.PostgreSQL.Version, strings.Join(r.PostgreSQL.Settings, " "),
-		r.Settings.Connections, pinned, r.Settings.Data.Users, r.Settings.Data.Families, r.Settings.Data.Tenants,
-		m.Commit, r.Date.UTC().Format("2006-01-02"))
+	return fmt.Sprintf("%s, %d cores, %s, %s %s, %s, PostgreSQL %s (%s); %d connections, %s; %.0f s each in %d rounds",
+		m.CPU, m.Cores, mebibytes(m.Memory), m.OS, m.Kernel, m.Go, p.Version, strings.Join(p.Settings, " "),
+		s.Connections, pinned, s.Seconds, s.Rounds)
 }
 
 // Markdown writes the tables for docs/performance.md.
