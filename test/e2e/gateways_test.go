@@ -91,10 +91,14 @@ func TestGuideForNginx(t *testing.T) {
 		"two tokens":                    {"GET", "/orders", append(bearer(tokens.clerk), bearer(tokens.admin)...), 400, ""},
 		"a person without permission":   {"POST", "/orders", bearer(tokens.clerk), 403, insufficient + `, error_description="`},
 		"a scope that is missing":       {"GET", "/orders", bearer(tokens.narrow), 403, `scope="orders:read"`},
-		"the verifier's own address":    {"GET", "/_may", bearer(tokens.clerk), 404, ""},
 	} {
 		t.Run(name, func(t *testing.T) { c.check(t, gateway) })
 	}
+	t.Run("only nginx itself can ask the verifier", func(t *testing.T) {
+		if got := (request{"GET", "/_may", nil, 404, ""}).check(t, gateway); !strings.Contains(got.Raw, "<center>nginx") {
+			t.Errorf("not nginx but the verifier answers: %s", got.Raw)
+		}
+	})
 	t.Run("the service learns who is calling, whatever the caller says", func(t *testing.T) {
 		forged := bearer(tokens.clerk)
 		for _, name := range identity {

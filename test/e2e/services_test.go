@@ -13,6 +13,8 @@ import (
 	"github.com/signet-id/signet/internal/apptest"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/installation"
+	"github.com/signet-id/signet/keys"
+	"github.com/signet-id/signet/pkg/signettest"
 	"github.com/signet-id/signet/test/nodetest"
 )
 
@@ -140,18 +142,22 @@ func runService(t *testing.T, cmd *exec.Cmd, address string) {
 	})
 }
 
+// startNodeService runs the guide's service and returns its URL.
+func startNodeService(t *testing.T, node nodetest.Node, issuer, audience string) string {
+	t.Helper()
+	base := "http://" + freeAddress(t)
+	cmd := node.Command(t, filepath.Join(nodetest.Root(t), filepath.FromSlash(nodeService)))
+	cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+issuer, "AUDIENCE="+audience, "BASE_URL="+base)
+	runService(t, cmd, base+"/readyz")
+	return base
+}
+
 func TestGuideForNodeServices(t *testing.T) {
 	t.Parallel()
 	node := nodetest.Find(t)
 	a, tokens := startIssued(t)
-	start := func() string {
-		base := "http://" + freeAddress(t)
-		cmd := node.Command(t, filepath.Join(nodetest.Root(t), filepath.FromSlash(nodeService)))
-		cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+a.URL, "AUDIENCE="+apptest.Orders, "BASE_URL="+base)
-		runService(t, cmd, base+"/readyz")
-		return base
-	}
-	base := start()
+	start := func(issuer, audience string) string { return startNodeService(t, node, issuer, audience) }
+	base := start(a.URL, apptest.Orders)
 	bearer := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
 	const invalid, insufficient = `error="invalid_token"`, `error="insufficient_scope"`
 	realm := `Bearer realm="` + apptest.Orders + `"`
@@ -188,16 +194,70 @@ func TestGuideForNodeServices(t *testing.T) {
 			t.Errorf("acme sees %s, globex %s", mine.Raw, theirs.Raw)
 		}
 	})
+	t.Run("the issuer is compared as it is written", func(t *testing.T) {
+		other := strings.Replace(a.URL, "127.0.0.1", "localhost", 1) // the same keys
+		request{"GET", "/orders", bearer(tokens.admin), 401, invalid}.check(t, start(other, apptest.Orders))
+	})
 	a.Stop(t)
 	t.Run("the issuer is down and the keys are known", func(t *testing.T) {
 		request{"GET", "/orders", bearer(tokens.admin), 200, ""}.check(t, base)
 	})
 	t.Run("the issuer is down and the keys were never known", func(t *testing.T) {
-		late := start()
+		late := start(a.URL, apptest.Orders)
 		got := request{"GET", "/orders", bearer(tokens.admin), 503, ""}.check(t, late)
 		if got.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 		request{"GET", "/readyz", nil, 503, ""}.check(t, late)
+	})
+}
+
+// Tokens that no Signet issues: each is good but for one thing, and of a key that is published.
+func TestGuideForNodeServicesRefusesTokensThatAreAlmostGood(t *testing.T) {
+	t.Parallel()
+	node := nodetest.Find(t)
+	i := signettest.New(t, signettest.Algorithms(keys.ES256, keys.RS256, keys.EdDSA),
+		signettest.Audience(apptest.Orders), signettest.Permission("orders:read"))
+	base := startNodeService(t, node, i.URL(), apptest.Orders)
+	for name, c := range map[string]struct {
+		change signettest.TokenOption
+		status int
+	}{
+		"a good one":                    {signettest.Tenant("ten_x", "acme"), 200},
+		"one whose signature malleated": {signettest.Malleated(), 200},
+		"an ID token":                   {signettest.Type("JWT"), 401},
+		"a token without typ":           {signettest.Type(""), 401},
+		"unsigned":                      {signettest.Unsigned(), 401},
+		"HMAC with the public key":      {signettest.SignedWithPublicKey(), 401},
+		"RS256, which is not allowed":   {signettest.Algorithm(keys.RS256), 401},
+		"EdDSA, which is not allowed":   {signettest.Algorithm(keys.EdDSA), 401},
+		"a stranger's key":              {signettest.SignedByStranger(), 401},
+		"tampered with":                 {signettest.Tampered(), 401},
+		"an invented kid":               {signettest.KeyID("invented"), 401},
+		"no kid":                        {signettest.KeyID(""), 401},
+		"an unknown crit":               {signettest.Header("crit", []string{"exp"}), 401},
+		"another issuer":                {signettest.IssuedBy("https://elsewhere.example"), 401},
+		"another audience":              {signettest.Audience("https://billing.example"), 401},
+		"of tomorrow":                   {signettest.NotBefore(i.Now().Add(time.Hour)), 401},
+		"expired":                       {signettest.ExpiresIn(-time.Minute), 401},
+		"a token that never ends":       {signettest.Without("exp"), 401},
+		"a token without client":        {signettest.Without("client_id"), 401},
+		"omitted permissions":           {signettest.PermissionsOmitted(), 403},
+		"no tenant":                     {signettest.Without("tenant"), 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			challenge := map[int]string{200: "", 401: `error="invalid_token"`, 403: `error="insufficient_scope"`}[c.status]
+			request{"GET", "/orders", []string{"Authorization", "Bearer " + i.Token(c.change)}, c.status, challenge}.check(t, base)
+		})
+	}
+	t.Run("a rotation goes unnoticed", func(t *testing.T) {
+		before, fetches := i.Token(), i.Fetches()
+		i.Rotate()
+		for _, token := range []string{before, i.Token()} {
+			request{"GET", "/orders", []string{"Authorization", "Bearer " + token}, 200, ""}.check(t, base)
+		}
+		if n := i.Fetches() - fetches; n != 0 {
+			t.Errorf("%d fetches: the new key was published before", n)
+		}
 	})
 }
