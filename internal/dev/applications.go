@@ -21,7 +21,10 @@ func (r *run) serveApplications(ctx context.Context) error {
 		Issuer: a.Issuer, ClientID: clientFrontend, Origin: a.Frontend, Orders: a.Orders, Audience: ordersAudience,
 		Organizations: organizations(),
 	})
-	service := orders.New(orders.Config{Issuer: a.Issuer, Audience: ordersAudience, Origin: a.Frontend, Log: r.log, Now: r.Now})
+	service, err := orders.New(ctx, orders.Config{Issuer: a.Issuer, Audience: ordersAudience, Origin: a.Frontend, Log: r.log, Now: r.Now})
+	if err != nil {
+		return err
+	}
 	errs := make([]error, 2)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

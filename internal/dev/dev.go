@@ -188,7 +188,14 @@ func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error 
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	var apps sync.WaitGroup
-	apps.Go(func() { cancel(r.serveApplications(ctx)) })
+	issuing := make(chan struct{})
+	apps.Go(func() {
+		select {
+		case <-issuing: // the orders service fetches keys as it starts
+			cancel(r.serveApplications(ctx))
+		case <-ctx.Done():
+		}
+	})
 	apps.Go(func() {
 		select {
 		case <-databaseEnded:
@@ -199,6 +206,7 @@ func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error 
 	var announced error
 	r.ports.release()
 	err := app.Run(ctx, app.Options{Config: r.config, Log: r.log, Build: r.Build, Now: r.Now, Ready: func(app.Addresses) {
+		close(issuing)
 		if announced = r.announce(); announced != nil {
 			cancel(announced)
 		}

@@ -43,6 +43,9 @@ func set(name string, value any) TokenOption {
 	return func(d *draft) { d.claims[name] = value }
 }
 
+// list copies names; none of them are an empty list and not null.
+func list(names []string) []string { return append([]string{}, names...) }
+
 // Subject sets sub, by Signet's custom usr_… for people.
 func Subject(sub string) TokenOption { return set("sub", sub) }
 
@@ -55,7 +58,7 @@ func Audience(names ...string) TokenOption {
 	if len(names) == 1 {
 		return set("aud", names[0])
 	}
-	return set("aud", names)
+	return set("aud", list(names))
 }
 
 // IssuedBy sets iss: another issuer than the one that signs.
@@ -90,7 +93,7 @@ func Permission(names ...string) TokenOption {
 			}
 		}
 		Scope(scopes...)(d)
-		d.claims["permissions"] = slices.Clone(names)
+		d.claims["permissions"] = list(names)
 	}
 }
 
@@ -104,7 +107,7 @@ func PermissionsOmitted() TokenOption {
 }
 
 // Role sets the roles that the person has in the tenant, all of them.
-func Role(names ...string) TokenOption { return set("roles", slices.Clone(names)) }
+func Role(names ...string) TokenOption { return set("roles", list(names)) }
 
 // Tenant sets tenant_id, by Signet's custom ten_…, and tenant, the slug.
 func Tenant(id, slug string) TokenOption {

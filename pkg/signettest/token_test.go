@@ -94,6 +94,7 @@ func TestOptionsOfTheIssuerHoldForEveryTokenAndTheLastWordCounts(t *testing.T) {
 		"as the token says":              {[]signettest.TokenOption{signettest.Subject("usr_1"), signettest.Subject("usr_2")}, map[string]any{"sub": "usr_2", "scope": "a"}},
 		"permissions add their scopes":   {[]signettest.TokenOption{signettest.Permission("a", "b")}, map[string]any{"scope": "a b"}},
 		"a scope afterwards takes them":  {[]signettest.TokenOption{signettest.Permission("a", "b"), signettest.Scope("c")}, map[string]any{"scope": "c"}},
+		"no permission and no role":      {[]signettest.TokenOption{signettest.Permission(), signettest.Role(), signettest.Audience()}, map[string]any{"permissions": []any{}, "roles": []any{}, "aud": []any{}, "scope": "a"}},
 		"a claim that is null":           {[]signettest.TokenOption{signettest.Claim("sub", nil)}, map[string]any{"sub": nil}},
 		"another payload":                {[]signettest.TokenOption{signettest.Payload([]byte(`{"sub":"x"}`))}, map[string]any{"sub": "x"}},
 		"a change after it was signed":   {[]signettest.TokenOption{signettest.Tampered()}, map[string]any{"scope": "a", "iat": float64(i.Now().Unix())}},

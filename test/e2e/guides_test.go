@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -23,7 +22,6 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/apptest"
-	"github.com/signet-id/signet/internal/demo/orders"
 	"github.com/signet-id/signet/test/browsertest"
 	"github.com/signet-id/signet/test/nodetest"
 )
@@ -106,9 +104,7 @@ func startGuide(t *testing.T, shop string) guideWorld {
 	w := guideWorld{shop: shop, api: "http://" + service.Listener.Addr().String()}
 	listen := freeAddress(t)
 	w.App = apptest.Start(t, apptest.With("SIGNET_ISSUER", shortLived(t, "http://"+listen)), apptest.With("SIGNET_SERVER_LISTEN", listen))
-	service.Config.Handler = orders.New(orders.Config{
-		Issuer: w.URL, Audience: apptest.Orders, Origin: shop, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	service.Config.Handler = ordersService(t, w.URL, shop)
 	service.Start()
 	t.Cleanup(service.Close)
 

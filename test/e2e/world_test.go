@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -46,12 +47,22 @@ func startWorld(t *testing.T) world {
 		Issuer: w.URL, ClientID: frontendClient, Origin: w.frontend, Orders: w.orders, Audience: apptest.Orders,
 		Organizations: []frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}},
 	})
-	service.Config.Handler = orders.New(orders.Config{
-		Issuer: w.URL, Audience: apptest.Orders, Origin: w.frontend, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	service.Config.Handler = ordersService(t, w.URL, w.frontend)
 	for _, s := range []*httptest.Server{page, service} {
 		s.Start()
 		t.Cleanup(s.Close)
 	}
 	return w
+}
+
+// ordersService is the demo's service, for scripts of that origin.
+func ordersService(t *testing.T, issuer, origin string) http.Handler {
+	t.Helper()
+	h, err := orders.New(t.Context(), orders.Config{
+		Issuer: issuer, Audience: apptest.Orders, Origin: origin, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }

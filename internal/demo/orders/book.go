@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/signet-id/signet/pkg/verify"
 )
 
 // Order is one sale of a tenant.
@@ -26,10 +28,16 @@ const (
 	maxOrders = 200
 )
 
+// tenant is whose orders they are. The id stays when the slug changes, so that nobody comes into
+// another's orders with a slug that was given away.
+type tenant struct{ id, slug string }
+
+func owner(c *verify.Claims) tenant { return tenant{c.TenantID, c.Tenant} }
+
 // book is the orders of every tenant, in memory: a demonstration forgets them when it stops.
 type book struct {
 	mu      sync.Mutex
-	tenants map[string]*ledger
+	tenants map[string]*ledger // by id
 }
 
 type ledger struct {
@@ -38,21 +46,21 @@ type ledger struct {
 }
 
 // of returns the tenant's ledger, with a few orders in it at first. The lock must be held.
-func (b *book) of(tenant string, now time.Time) *ledger {
-	if l, ok := b.tenants[tenant]; ok {
+func (b *book) of(t tenant, now time.Time) *ledger {
+	if l, ok := b.tenants[t.id]; ok {
 		return l
 	}
 	l := &ledger{next: 1041}
-	for i, sample := range samples(tenant) {
-		sample.CreatedAt = now.Add(-time.Duration(len(samples(tenant))-i) * 26 * time.Hour).UTC().Truncate(time.Minute)
-		l.add(tenant, sample)
+	for i, sample := range samples(t.slug) {
+		sample.CreatedAt = now.Add(-time.Duration(len(samples(t.slug))-i) * 26 * time.Hour).UTC().Truncate(time.Minute)
+		l.add(t, sample)
 	}
-	b.tenants[tenant] = l
+	b.tenants[t.id] = l
 	return l
 }
 
-func (l *ledger) add(tenant string, o Order) Order {
-	o.ID = fmt.Sprintf("%.3s-%d", tenant, l.next)
+func (l *ledger) add(t tenant, o Order) Order {
+	o.ID = fmt.Sprintf("%.3s-%d", t.slug, l.next)
 	o.Currency = "EUR"
 	if o.Status == "" {
 		o.Status = paid
@@ -66,27 +74,27 @@ func (l *ledger) add(tenant string, o Order) Order {
 }
 
 // list returns the tenant's orders, newest first.
-func (b *book) list(tenant string, now time.Time) []Order {
+func (b *book) list(t tenant, now time.Time) []Order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := slices.Clone(b.of(tenant, now).orders)
+	out := slices.Clone(b.of(t, now).orders)
 	slices.Reverse(out)
 	return out
 }
 
-func (b *book) create(tenant string, o Order, now time.Time) Order {
+func (b *book) create(t tenant, o Order, now time.Time) Order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o.CreatedAt = now.UTC().Truncate(time.Second)
-	return b.of(tenant, now).add(tenant, o)
+	return b.of(t, now).add(t, o)
 }
 
 // refund marks an order; found is false when the tenant has no such order, done when it had
 // been refunded before.
-func (b *book) refund(tenant, id string, now time.Time) (o Order, found, done bool) {
+func (b *book) refund(t tenant, id string, now time.Time) (o Order, found, done bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.of(tenant, now)
+	l := b.of(t, now)
 	for i := range l.orders {
 		if l.orders[i].ID == id {
 			done = l.orders[i].Status == refunded
@@ -97,8 +105,8 @@ func (b *book) refund(tenant, id string, now time.Time) (o Order, found, done bo
 	return Order{}, false, false
 }
 
-func samples(tenant string) []Order {
-	if tenant == "globex" {
+func samples(slug string) []Order {
+	if slug == "globex" {
 		return []Order{
 			{Customer: "Hank Scorpio", Item: "Volcano lair, one month", Cents: 1250000},
 			{Customer: "Mei-Lin Zhao", Item: "Desk lamp", Cents: 4900},

@@ -1,21 +1,21 @@
 // Package orders is a demonstration of a service behind Signet: it verifies access tokens by
 // itself, keeps tenants apart and asks for a permission on each route.
 //
-// It is an outside application and imports nothing of this project: everything that it knows
-// about the issuer comes from its discovery document and its keys. Orders live in memory.
-//
-// Read verify.go for how a token is judged, orders.go for what is asked of it.
+// It is an outside application and imports nothing of this project but the public packages, as
+// any service would: pkg/verify judges tokens, pkg/bearer guards routes. Orders live in memory.
 package orders
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/signet-id/signet/pkg/bearer"
+	"github.com/signet-id/signet/pkg/verify"
 )
 
 // The permissions of this service, which are its scopes too.
@@ -36,20 +36,28 @@ type Config struct {
 	Now      func() time.Time
 }
 
-// New returns the service.
-func New(c Config) http.Handler {
-	s := &service{Config: c, verifier: NewVerifier(c.Issuer, c.Audience, c.Now), book: &book{tenants: map[string]*ledger{}}}
+// New returns the service. The issuer's keys are fetched until ctx ends; nobody waits for the first
+// time. The error says what is wrong with c.
+func New(ctx context.Context, c Config) (http.Handler, error) {
+	verifier, err := verify.New(ctx, verify.Config{Issuer: c.Issuer, Audience: c.Audience, Now: c.Now, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	guard := bearer.New(verifier, bearer.Realm(c.Audience), bearer.Log(c.Log))
+	s := &service{Config: c, verifier: verifier, book: &book{tenants: map[string]*ledger{}}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.about)
-	mux.HandleFunc("GET /orders", s.guard(Read, s.list))
-	mux.HandleFunc("POST /orders", s.guard(Write, s.create))
-	mux.HandleFunc("POST /orders/{id}/refund", s.guard(Refund, s.refund))
-	return s.cors(mux)
+	mux.HandleFunc("GET /readyz", s.ready)
+	// Every order belongs to a tenant, which is the token's: nothing in the request can choose another.
+	mux.Handle("GET /orders", guard.Require(bearer.Permission(Read), bearer.AnyTenant())(http.HandlerFunc(s.list)))
+	mux.Handle("POST /orders", guard.Require(bearer.Permission(Write), bearer.AnyTenant())(http.HandlerFunc(s.create)))
+	mux.Handle("POST /orders/{id}/refund", guard.Require(bearer.Permission(Refund), bearer.AnyTenant())(http.HandlerFunc(s.refund)))
+	return s.cors(mux), nil
 }
 
 type service struct {
 	Config
-	verifier *Verifier
+	verifier *verify.Verifier
 	book     *book
 }
 
@@ -78,45 +86,6 @@ func (s *service) cors(next http.Handler) http.Handler {
 	})
 }
 
-// guard lets a request through that carries a token with the permission (RFC 6750 §2.1, §3).
-// The tenant is the token's: nothing in the request can choose another.
-func (s *service) guard(permission string, next func(http.ResponseWriter, *http.Request, Claims)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
-			// Without a token there is no error to name (RFC 6750 §3.1).
-			w.Header().Set("WWW-Authenticate", `Bearer realm="`+s.Audience+`"`)
-			fail(w, http.StatusUnauthorized, "unauthorized", "Send an access token: Authorization: Bearer …", "")
-			return
-		}
-		claims, err := s.verifier.Verify(r.Context(), token)
-		switch {
-		case errors.Is(err, errUnavailable):
-			s.Log.WarnContext(r.Context(), "orders: tokens cannot be verified", "error", err)
-			w.Header().Set("Retry-After", strconv.Itoa(int(refetchPause/time.Second)))
-			fail(w, http.StatusServiceUnavailable, "temporarily_unavailable", "The issuer's keys cannot be fetched right now.", "")
-		case err != nil:
-			s.challenge(w, http.StatusUnauthorized, "invalid_token", err.Error(), "")
-		case !claims.Allows(permission):
-			s.challenge(w, http.StatusForbidden, "insufficient_scope", "This needs the permission "+permission+".", permission)
-		case claims.Tenant == "":
-			s.challenge(w, http.StatusForbidden, "insufficient_scope", "The token belongs to no organization, and orders do.", "")
-		default:
-			next(w, r, claims)
-		}
-	}
-}
-
-// challenge refuses a token and says why (RFC 6750 §3).
-func (s *service) challenge(w http.ResponseWriter, status int, code, description, scope string) {
-	value := `Bearer realm="` + s.Audience + `", error="` + code + `", error_description="` + description + `"`
-	if scope != "" {
-		value += `, scope="` + scope + `"`
-	}
-	w.Header().Set("WWW-Authenticate", value)
-	fail(w, status, code, description, scope)
-}
-
 func (s *service) about(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]any{
 		"service": "orders", "audience": s.Audience, "issuer": s.Issuer,
@@ -124,11 +93,29 @@ func (s *service) about(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-func (s *service) list(w http.ResponseWriter, _ *http.Request, c Claims) {
-	reply(w, http.StatusOK, map[string]any{"tenant": c.Tenant, "orders": s.book.list(c.Tenant, s.Now())})
+// ready says whether tokens can be verified: without the issuer's keys every request ends in 503.
+func (s *service) ready(w http.ResponseWriter, _ *http.Request) {
+	health, status := s.verifier.Health(), http.StatusOK
+	if !health.OK() {
+		status = http.StatusServiceUnavailable
+	}
+	reply(w, status, map[string]any{"ready": health.OK(), "keys": health.String()})
 }
 
-func (s *service) create(w http.ResponseWriter, r *http.Request, c Claims) {
+// caller returns the claims of the token that the guard let through. Without a guard they would be
+// nil, and the request end in a panic and not in somebody else's orders.
+func caller(r *http.Request) *verify.Claims {
+	c, _ := bearer.FromContext(r.Context())
+	return c
+}
+
+func (s *service) list(w http.ResponseWriter, r *http.Request) {
+	c := caller(r)
+	reply(w, http.StatusOK, map[string]any{"tenant": c.Tenant, "orders": s.book.list(owner(c), s.Now())})
+}
+
+func (s *service) create(w http.ResponseWriter, r *http.Request) {
+	c := caller(r)
 	var in struct {
 		Customer string `json:"customer"`
 		Item     string `json:"item"`
@@ -137,40 +124,36 @@ func (s *service) create(w http.ResponseWriter, r *http.Request, c Claims) {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
-		fail(w, http.StatusBadRequest, "invalid_request", `Send JSON such as {"customer":"Ada","item":"Anvil","cents":8950}.`, "")
+		fail(w, http.StatusBadRequest, "invalid_request", `Send JSON such as {"customer":"Ada","item":"Anvil","cents":8950}.`)
 		return
 	}
 	in.Customer, in.Item = strings.TrimSpace(in.Customer), strings.TrimSpace(in.Item)
 	if !shortText(in.Customer) || !shortText(in.Item) || in.Cents < 1 || in.Cents > 100_000_000 {
 		fail(w, http.StatusUnprocessableEntity, "invalid_request",
-			"customer and item take 1 to 100 characters, cents a whole number from 1 to 100000000.", "")
+			"customer and item take 1 to 100 characters, cents a whole number from 1 to 100000000.")
 		return
 	}
-	o := s.book.create(c.Tenant, Order{Customer: in.Customer, Item: in.Item, Cents: in.Cents, CreatedBy: c.Subject}, s.Now())
+	o := s.book.create(owner(c), Order{Customer: in.Customer, Item: in.Item, Cents: in.Cents, CreatedBy: c.Subject}, s.Now())
 	w.Header().Set("Location", "/orders/"+o.ID)
 	reply(w, http.StatusCreated, o)
 }
 
 func shortText(s string) bool { return s != "" && utf8.RuneCountInString(s) <= 100 }
 
-func (s *service) refund(w http.ResponseWriter, r *http.Request, c Claims) {
-	o, found, done := s.book.refund(c.Tenant, r.PathValue("id"), s.Now())
+func (s *service) refund(w http.ResponseWriter, r *http.Request) {
+	o, found, done := s.book.refund(owner(caller(r)), r.PathValue("id"), s.Now())
 	switch {
 	case !found: // another tenant's order is as absent as one that never was
-		fail(w, http.StatusNotFound, "not_found", "There is no such order in this organization.", "")
+		fail(w, http.StatusNotFound, "not_found", "There is no such order in this organization.")
 	case done:
-		fail(w, http.StatusConflict, "conflict", "The order has been refunded already.", "")
+		fail(w, http.StatusConflict, "conflict", "The order has been refunded already.")
 	default:
 		reply(w, http.StatusOK, o)
 	}
 }
 
-func fail(w http.ResponseWriter, status int, code, description, needs string) {
-	body := map[string]string{"error": code, "error_description": description}
-	if needs != "" {
-		body["needs"] = needs
-	}
-	reply(w, status, body)
+func fail(w http.ResponseWriter, status int, code, description string) {
+	reply(w, status, map[string]string{"error": code, "error_description": description})
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

@@ -105,9 +105,9 @@ async function call(path, options = {}, again = true) {
     return call(path, options, false);
   }
   const body = await response.json().catch(() => ({}));
-  if (response.status === 403 && body.needs) {
+  if (response.status === 403 && body.scope) {
     const roles = (auth.accessClaims?.roles ?? []).join(", ") || "no role";
-    throw new AuthError("forbidden", `The orders service refused: this needs ${body.needs}, and as ${roles} of ${organizationName(auth.person.tenant)} you do not have it.`);
+    throw new AuthError("forbidden", `The orders service refused: this needs ${body.scope}, and as ${roles} of ${organizationName(auth.person.tenant)} you do not have it.`);
   }
   if (!response.ok) throw new AuthError(body.error, body.error_description ?? `The orders service answered with status ${response.status}.`);
   return body;
