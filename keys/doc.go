@@ -15,5 +15,5 @@
 // [Signer] makes compact JWS over any crypto.Signer, so that a key may live in a KMS.
 // [Verify] is its counterpart for tokens that the holder of the keys issued: it checks the
 // signature, the algorithm and the type, never the claims. To verify tokens of a remote issuer
-// use pkg/verify.
+// use pkg/verify, which is made of [Parse] and [Members].
 package keys

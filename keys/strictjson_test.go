@@ -100,6 +100,7 @@ func TestMembers(t *testing.T) {
 		{"a surrogate on its own, as encoding/json has it", `{"a":"\ud800"}`, true},
 		{"the same name at two levels", `{"a":{"a":{"a":1}}}`, true},
 		{"the same name in two objects of an array", `{"a":[{"b":1},{"b":2}]}`, true},
+		{"a name of an object before it", `{"x":{"a":1},"a":2,"y":[{"a":3}]}`, true},
 		{"names that differ in case", `{"a":1,"A":2}`, true},
 		{"an empty name", `{"":1}`, true},
 		{"32 levels", strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat(`}`, 32), true},

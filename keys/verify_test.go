@@ -366,6 +366,7 @@ func TestSignaturesOfEveryShape(t *testing.T) {
 		"r is zero": zero + s, "s is zero": r + zero, "r is the order": order + s, "s is the order": r + order,
 		"r is as great as can be": strings.Repeat("\xff", 32) + s, "s is as great as can be": r + strings.Repeat("\xff", 32),
 		"r and s changed places": s + r, "a byte is missing": r + s[:31], "a byte too many": r + s + "\x00", "only r": r,
+		"a zero between": r + "\x00" + s, "a zero before": "\x00" + r + s,
 	} {
 		if _, _, err := keys.Verify(token[:dot+1]+b64(signature), only(p.key), typ); !errors.Is(err, keys.ErrSignature) {
 			t.Errorf("%s: %v", name, err)

@@ -140,6 +140,9 @@ func TestAWithdrawnKeyTakesItsTokensWithIt(t *testing.T) {
 	source.set(p.ID, stranger)
 	_, err = v.Verify(t.Context(), token)
 	refused(t, err, verify.ErrSignature)
+	source.set(p.ID, keys.Key{ID: p.ID, Algorithm: keys.RS256, Public: p.Public})
+	_, err = v.Verify(t.Context(), token)
+	refused(t, err, verify.ErrAlgorithm)
 	source.set(p.ID, pairs()[keys.EdDSA].Key)
 	_, err = v.Verify(t.Context(), token)
 	refused(t, err, verify.ErrAlgorithm)
@@ -198,6 +201,20 @@ func TestKnownKeysWaitForNobody(t *testing.T) {
 		if _, err := v.Verify(done, mint(t, p, nil)); err != nil {
 			t.Error(err)
 		}
+	}
+	if source.asked != 0 {
+		t.Errorf("Key was called %d times", source.asked)
+	}
+}
+
+func TestNobodyIsAskedForAKeyWithoutAName(t *testing.T) {
+	t.Parallel()
+	source := everyKey()
+	source.set("", pairs()[keys.EdDSA].Key)
+	v := build(t, func(c *verify.Config) { c.Keys = source })
+	for _, header := range []string{`{"alg":"EdDSA","typ":"at+jwt"}`, `{"alg":"EdDSA","kid":"","typ":"at+jwt"}`} {
+		_, err := v.Verify(t.Context(), forge(t, header, payload(t, nil)))
+		refused(t, err, verify.ErrUnknownKey)
 	}
 	if source.asked != 0 {
 		t.Errorf("Key was called %d times", source.asked)

@@ -1,8 +1,9 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
-	"math/rand/v2"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -22,10 +23,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 16, 100, 4096} {
 		c := newCache(size)
-		for range 3*size + 1000 {
-			var d digest
-			binary.BigEndian.PutUint64(d[:], rand.Uint64()) //nolint:gosec // any spread will do
-			c.put(d, until(time.Hour), t0)
+		for n := range 3*size + 1000 {
+			c.put(sha256.Sum256(fmt.Append(nil, n)), until(time.Hour), t0)
 		}
 		if n := c.len(); n > size+shards || n < size/2 {
 			t.Errorf("a cache of %d holds %d", size, n)
@@ -79,6 +78,27 @@ func TestExpiredTokensGoFirst(t *testing.T) {
 	for n := 200; n < 204; n++ {
 		if c.get("", number(n)) == nil {
 			t.Errorf("the newcomer %d was forgotten while expired ones were there", n)
+		}
+	}
+}
+
+func TestExpiredTokensGoFirstWhereverTheyAre(t *testing.T) {
+	t.Parallel()
+	for at := range 8 {
+		c := newCache(16 * 8)
+		for n := range 8 {
+			life := time.Hour
+			if n == at {
+				life = time.Minute
+			}
+			c.put(number(n), until(life), t0)
+			c.get("", number(n))
+		}
+		c.put(number(100), until(time.Hour), t0.Add(2*time.Minute))
+		for n := range 8 {
+			if found := c.get("", number(n)) != nil; found == (n == at) {
+				t.Errorf("with the expired one at %d: %d is there: %v", at, n, found)
+			}
 		}
 	}
 }

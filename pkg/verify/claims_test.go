@@ -61,7 +61,7 @@ func TestWrongTypes(t *testing.T) {
 	values := map[string][]int{ // and which kinds they are right for
 		`null`: nil, `{}`: nil, `{"a":1}`: nil, `[1]`: nil, `[null]`: nil, `["a",1]`: nil, `[["a"]]`: nil, `[{}]`: nil, `["a",null]`: nil,
 		`true`: {truth}, `false`: {truth}, `1`: {date}, `1.5`: {date}, `0`: {date},
-		`-1`: nil, `-0`: nil, `-1.5`: nil, `1e9`: nil, `1.5E3`: nil, `99999999999999999999999999`: nil, `253402300800`: nil, `1e400`: nil,
+		`-1`: nil, `-0`: nil, `-1.5`: nil, `1e9`: nil, `1.5E3`: nil, `99999999999999999999999999`: nil, `253402300800`: nil, `1e400`: nil, `1.1234567890e5`: nil, `1.5e-1`: nil,
 		`1.1234567890123`: {date}, `18446744073709551617`: nil, `9223372036854775808.5`: nil, `253402300799.999999999999`: {date},
 		`"1700000000"`: {text, textOrList}, `"a"`: {text, textOrList}, `["a"]`: {list, textOrList}, `[ "a" , "b\"],[" ]`: {list, textOrList},
 		`[]`: {list, textOrList}, `"true"`: {text, textOrList},

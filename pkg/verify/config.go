@@ -58,7 +58,7 @@ type Config struct {
 
 	// CacheSize is how many tokens are remembered as having a good signature; 0 means
 	// DefaultCacheSize, a negative number none. It is rounded up to a multiple of 16. An entry
-	// takes about twice the size of its token in memory.
+	// takes about three times the size of its token in memory.
 	CacheSize int
 	// Keys is where keys come from; nil means a jwks.Set of JWKSURL. Share one *jwks.Set between
 	// the verifiers of several audiences.

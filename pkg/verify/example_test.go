@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -18,18 +17,18 @@ import (
 func exampleIssuer(custom map[string]any) (url, token string, stop func()) {
 	key, private, err := keys.Generate(keys.ES256, nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	now := time.Now()
 	key.CreatedAt, key.PublishedAt = now, now
 	document, _, err := keys.Document([]keys.Key{key}, now)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }))
 	signer, err := keys.NewSigner(key, private)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	claims := map[string]any{
 		"iss": server.URL, "sub": "usr_1", "aud": "orders", "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "jti": "t1",
@@ -40,11 +39,11 @@ func exampleIssuer(custom map[string]any) (url, token string, stop func()) {
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	token, err = signer.Sign(context.Background(), "at+jwt", payload)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return server.URL, token, server.Close
 }
@@ -57,12 +56,12 @@ func ExampleNew() {
 
 	v, err := verify.New(ctx, verify.Config{Issuer: issuer, Audience: "orders"})
 	if err != nil {
-		log.Fatal(err) // the configuration is wrong; the issuer may be down all the same
+		panic(err) // the configuration is wrong; the issuer may be down all the same
 	}
 
 	claims, err := v.Verify(ctx, token)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(claims.Subject, "of", claims.Tenant, "may read orders:", claims.HasPermission("orders:read"))
 	// Output: usr_1 of acme may read orders: true
@@ -75,7 +74,7 @@ func ExampleVerifier_Verify() {
 	defer stop()
 	v, err := verify.New(context.Background(), verify.Config{Issuer: issuer, Audience: "billing"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	_, err = v.Verify(context.Background(), token)
@@ -96,12 +95,12 @@ func ExampleVerifier_Ready() {
 	defer stop()
 	v, err := verify.New(context.Background(), verify.Config{Issuer: issuer, Audience: "orders"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := v.Ready(ctx); err != nil {
-		log.Print(v.Health()) // says in words what is wrong
+		fmt.Println(v.Health()) // says in words what is wrong
 		return
 	}
 	fmt.Println("ready:", v.Health().OK())
@@ -113,11 +112,11 @@ func ExampleClaim() {
 	defer stop()
 	v, err := verify.New(context.Background(), verify.Config{Issuer: issuer, Audience: "orders"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	claims, err := v.Verify(context.Background(), token)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	plan, err := verify.Claim[string](claims, "plan")
@@ -153,7 +152,7 @@ func ExampleRevocation() {
 	ended := blocked{}
 	v, err := verify.New(context.Background(), verify.Config{Issuer: issuer, Audience: "orders", Revocation: ended})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	_, err = v.Verify(context.Background(), token)
 	fmt.Println(err)

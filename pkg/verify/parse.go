@@ -11,7 +11,7 @@ import (
 // maxTime is the last second of the year 9999 in Unix time. Nothing later is a date.
 const maxTime = 253402300799
 
-// required are the claims that an access token must have (RFC 9068 §2.2), one bit each.
+// The claims that an access token must have (RFC 9068 §2.2), a bit each, in the order of required.
 const (
 	hasIssuer = 1 << iota
 	hasSubject
@@ -20,9 +20,9 @@ const (
 	hasIssuedAt
 	hasID
 	hasClientID
-
-	hasAll = 1<<iota - 1
 )
+
+var required = [...]string{"iss", "sub", "aud", "exp", "iat", "jti", "client_id"}
 
 // parseClaims reads a payload. Strings of the result are parts of it: the claims hold one copy of
 // the payload and not much more. The error is ErrMalformed, ErrMissingClaim or ErrBound.
@@ -32,7 +32,7 @@ func parseClaims(payload string) (*Claims, error) {
 	if err := keys.Members(payload, p.member); err != nil {
 		return nil, fmt.Errorf("%w: payload: %w", ErrMalformed, err)
 	}
-	for i, name := range [...]string{"iss", "sub", "aud", "exp", "iat", "jti", "client_id"} {
+	for i, name := range required {
 		if p.has&(1<<i) == 0 {
 			return nil, fmt.Errorf("%w: %s", ErrMissingClaim, name)
 		}

@@ -139,8 +139,9 @@ func TestAKeySetIsSharedBetweenAudiences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"orders", "billing"} {
-		v := build(t, func(c *verify.Config) { c.Audience, c.Keys = name, set })
+	counted := struct{ *jwks.Set }{set} // as one that counts look-ups would
+	for name, source := range map[string]verify.KeySource{"orders": set, "billing": counted} {
+		v := build(t, func(c *verify.Config) { c.Audience, c.Keys = name, source })
 		if _, err := v.Verify(t.Context(), mint(t, pairs()[keys.RS256], map[string]any{"aud": name})); err != nil {
 			t.Error(err)
 		}

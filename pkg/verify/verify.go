@@ -16,8 +16,15 @@ import (
 // is safe for concurrent use.
 type Verifier struct {
 	c     Config
-	set   *jwks.Set // nil when the KeySource is another
-	cache *cache    // nil when nothing is remembered
+	set   keySet // nil when the KeySource is none
+	cache *cache // nil when nothing is remembered
+}
+
+// keySet is what a *jwks.Set can do besides finding keys; so can a KeySource that embeds one.
+type keySet interface {
+	Health() jwks.Health
+	Ready(ctx context.Context) error
+	Refresh(ctx context.Context) error
 }
 
 // New returns the verifier that c describes. It never waits for the network: the first tokens wait
@@ -36,7 +43,7 @@ func New(ctx context.Context, c Config) (*Verifier, error) {
 		}
 		v.c.Keys = set
 	}
-	v.set, _ = v.c.Keys.(*jwks.Set)
+	v.set, _ = v.c.Keys.(keySet)
 	if c.CacheSize > 0 {
 		v.cache = newCache(c.CacheSize)
 	}
@@ -192,8 +199,8 @@ func translate(err error) error {
 	return fmt.Errorf("%w: %w", reason, err)
 }
 
-// Health says whether there are keys to judge by. With a KeySource other than a *jwks.Set it
-// cannot tell and returns the zero Health.
+// Health says whether there are keys to judge by. With a KeySource that neither is nor embeds a
+// *jwks.Set it cannot tell and returns the zero Health.
 func (v *Verifier) Health() jwks.Health {
 	if v.set == nil {
 		return jwks.Health{}
@@ -201,8 +208,8 @@ func (v *Verifier) Health() jwks.Health {
 	return v.set.Health()
 }
 
-// Ready waits until the first keys are there or ctx ends. It returns at once with a KeySource other
-// than a *jwks.Set.
+// Ready waits until the first keys are there or ctx ends. It returns nil at once with a KeySource
+// that neither is nor embeds a *jwks.Set.
 func (v *Verifier) Ready(ctx context.Context) error {
 	if v.set == nil {
 		return nil
@@ -211,7 +218,7 @@ func (v *Verifier) Ready(ctx context.Context) error {
 }
 
 // Refresh fetches the keys now, for one who was told that they changed. It does nothing with a
-// KeySource other than a *jwks.Set.
+// KeySource that neither is nor embeds a *jwks.Set.
 func (v *Verifier) Refresh(ctx context.Context) error {
 	if v.set == nil {
 		return nil

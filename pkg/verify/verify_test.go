@@ -215,7 +215,7 @@ var reasons = []error{
 func refused(t *testing.T, err, want error) {
 	t.Helper()
 	for _, reason := range reasons {
-		if errors.Is(err, reason) != (reason == want) {
+		if errors.Is(err, reason) != errors.Is(want, reason) {
 			t.Errorf("error = %v, want %v", err, want)
 			return
 		}
