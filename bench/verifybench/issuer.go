@@ -36,7 +36,7 @@ type issuer struct {
 }
 
 // newIssuer serves until Close.
-func newIssuer(alg keys.Algorithm) (*issuer, error) {
+func newIssuer(ctx context.Context, alg keys.Algorithm) (*issuer, error) {
 	active, private, err := keys.Generate(alg, rand.Reader)
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func newIssuer(alg keys.Algorithm) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

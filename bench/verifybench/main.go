@@ -65,7 +65,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	all := contenders()
 	for _, alg := range algs {
-		i, err := newIssuer(alg)
+		i, err := newIssuer(ctx, alg)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(*jsonFile, append(body, '\n'), 0o644); err != nil { //nolint:gosec // results are for everybody
+		if err := os.WriteFile(*jsonFile, append(body, '\n'), 0o644); err != nil {
 			return err
 		}
 	}

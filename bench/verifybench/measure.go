@@ -131,7 +131,7 @@ func processorTime() (time.Duration, error) {
 // run measures one algorithm under every load. Contenders take turns within a round, and each
 // round begins with another, so that what disturbs the machine disturbs all of them.
 func run(ctx context.Context, s settings, alg keys.Algorithm, all []contender, progress func(done, of int, doing string)) ([]result, error) {
-	i, err := newIssuer(alg)
+	i, err := newIssuer(ctx, alg)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func TestEveryContenderIsMeasuredAndTheResultsAreWritten(t *testing.T) {
 
 func TestAContenderThatChecksTooLittleDoesNotTakePart(t *testing.T) {
 	t.Parallel()
-	i, err := newIssuer(keys.ES256)
+	i, err := newIssuer(t.Context(), keys.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
