@@ -95,7 +95,7 @@ func TestGuideForNginx(t *testing.T) {
 		t.Run(name, func(t *testing.T) { c.check(t, gateway) })
 	}
 	t.Run("only nginx itself can ask the verifier", func(t *testing.T) {
-		if got := (request{"GET", "/_may", nil, 404, ""}).check(t, gateway); !strings.Contains(got.Raw, "<center>nginx") {
+		if got := (request{"GET", "/_may", nil, 404, ""}).answer(t, gateway); !strings.Contains(got.Raw, "<center>nginx") {
 			t.Errorf("not nginx but the verifier answers: %s", got.Raw)
 		}
 	})
@@ -104,7 +104,7 @@ func TestGuideForNginx(t *testing.T) {
 		for _, name := range identity {
 			forged = append(forged, name, "forged", strings.ToLower(name), "forged", strings.ReplaceAll(name, "-", "_"), "forged")
 		}
-		got := request{"GET", "/orders", forged, 200, ""}.check(t, gateway)
+		got := request{"GET", "/orders", forged, 200, ""}.answer(t, gateway)
 		if strings.Contains(got.Raw, "forged") {
 			t.Errorf("the service saw what the caller made up: %s", got.Raw)
 		}
@@ -126,7 +126,7 @@ func TestGuideForNginx(t *testing.T) {
 			_, err := http.Get("http://" + verifier + "/readyz")
 			return err != nil
 		})
-		got := request{"GET", "/orders", bearer(tokens.clerk), 503, ""}.check(t, gateway)
+		got := request{"GET", "/orders", bearer(tokens.clerk), 503, ""}.answer(t, gateway)
 		if got.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
@@ -200,7 +200,7 @@ func TestGuideForTraefik(t *testing.T) {
 		request{"GET", path, nil, 401, "Bearer"}.check(t, base)
 		request{"GET", path, bearer(tokens.expired), 401, `error="invalid_token"`}.check(t, base)
 		request{"GET", path, bearer(tokens.narrow), 403, `scope="` + strings.TrimPrefix(path, "/may/") + `"`}.check(t, base)
-		got := request{"GET", path, bearer(tokens.admin), 200, ""}.check(t, base)
+		got := request{"GET", path, bearer(tokens.admin), 200, ""}.answer(t, base)
 		for _, header := range identity {
 			if got.Header.Get(header) == "" {
 				t.Errorf("%s: the verifier says no %s", name, header)

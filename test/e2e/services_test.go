@@ -95,7 +95,14 @@ type request struct {
 	challenge    string // a part of WWW-Authenticate; "" means that there must be none
 }
 
-func (c request) check(t *testing.T, base string) apptest.Answer {
+// check sends it.
+func (c request) check(t *testing.T, base string) {
+	t.Helper()
+	_ = c.answer(t, base)
+}
+
+// answer sends it and returns what came back, for a closer look.
+func (c request) answer(t *testing.T, base string) apptest.Answer {
 	t.Helper()
 	req, err := http.NewRequest(c.method, base+c.path, nil)
 	if err != nil {
@@ -188,8 +195,8 @@ func TestGuideForNodeServices(t *testing.T) {
 		t.Run(name, func(t *testing.T) { c.check(t, base) })
 	}
 	t.Run("tenants do not see each other's orders", func(t *testing.T) {
-		mine := request{"GET", "/orders", bearer(tokens.clerk), 200, ""}.check(t, base)
-		theirs := request{"GET", "/orders", bearer(tokens.globex), 200, ""}.check(t, base)
+		mine := request{"GET", "/orders", bearer(tokens.clerk), 200, ""}.answer(t, base)
+		theirs := request{"GET", "/orders", bearer(tokens.globex), 200, ""}.answer(t, base)
 		if !strings.Contains(mine.Raw, "created_by") || strings.Contains(theirs.Raw, "created_by") {
 			t.Errorf("acme sees %s, globex %s", mine.Raw, theirs.Raw)
 		}
@@ -204,7 +211,7 @@ func TestGuideForNodeServices(t *testing.T) {
 	})
 	t.Run("the issuer is down and the keys were never known", func(t *testing.T) {
 		late := start(a.URL, apptest.Orders)
-		got := request{"GET", "/orders", bearer(tokens.admin), 503, ""}.check(t, late)
+		got := request{"GET", "/orders", bearer(tokens.admin), 503, ""}.answer(t, late)
 		if got.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,8 +92,9 @@ func wait(t testing.TB, address string, exited <-chan struct{}, output string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if res, err := http.Get("http://" + address + "/nothing"); err == nil { //nolint:noctx // loopback, and bounded below
-			_ = res.Body.Close()
+		var dialer net.Dialer
+		if conn, err := dialer.DialContext(t.Context(), "tcp", address); err == nil {
+			_ = conn.Close()
 			return
 		}
 		select {
