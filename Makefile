@@ -43,7 +43,7 @@ bench: ## Measure the server beside what could be reached (minutes; ARGS='--help
 	@cd bench && $(GO) build -o ../bin/bench .
 	@exec bin/bench $(ARGS)
 
-bench-growth: ## Measure the same with 1k and with 1M users in the database (half an hour)
+bench-growth: ## Measure the same with 1k and with 1M users in the database (some minutes)
 	@scripts/prepare go postgresql
 	@cd bench && $(GO) build -o ../bin/bench .
 	@exec bin/bench growth $(ARGS)

@@ -35,7 +35,7 @@ on each, and measures them in turns. Both servers act for people and families th
 evenly over all there are. What an operation costs must not grow with the data: the aim is at
 most %.1f times.
 
-The full size needs about 8 GB of disk and 20 minutes of loading on a small machine.`, small.Users, report.GrowthLimit),
+The full size needs about 14 GB of disk while it runs and some minutes of loading.`, small.Users, report.GrowthLimit),
 		Example: `  bench growth
   bench growth --users 100000 --families 1000000 --tenants 1000`,
 		Args: cobra.NoArgs, SilenceUsage: true,

@@ -55,7 +55,7 @@ func newStage(ctx context.Context, o *options, bar *progress.Bar) (s *stage, err
 		return s, err
 	}
 	s.closer = append(s.closer, func() error { return os.RemoveAll(s.dir) })
-	if err := os.Chmod(s.dir, 0o711); err != nil { //nolint:gosec // PostgreSQL's user passes through when we are root
+	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL's user passes through when we are root
 		return s, err
 	}
 	if err := s.build(ctx); err != nil {

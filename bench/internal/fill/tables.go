@@ -107,7 +107,7 @@ func (s Set) membershipRoles(emit func(...any) bool) {
 
 // The lifetimes of what is made; they end long after any benchmark.
 const (
-	sessionLife = 24 * time.Hour
+	sessionLife = 48 * time.Hour // beyond the server's idle time
 	familyLife  = 90 * 24 * time.Hour
 )
 
@@ -115,8 +115,9 @@ func (s Set) sessions(emit func(...any) bool) {
 	amr := []string{session.AMRPassword}
 	for n := range s.Users {
 		at, token := s.at(n, s.Users), cookie(n).Hash()
-		// Used a moment ago: prolonging every session once would be the benchmark's doing.
-		if !emit(s.session(n).UUID(), token[:], s.user(n).UUID(), at, at, s.Began.Add(sessionLife), s.Began.Add(2*sessionLife),
+		// As if used a moment ago, however long the loading took: else each session would be
+		// prolonged once, which weighs the more the more sessions there are.
+		if !emit(s.session(n).UUID(), token[:], s.user(n).UUID(), at, at, s.Began.Add(sessionLife), s.Began.Add(sessionLife),
 			session.ACRPassword, amr, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "192.0.2.7") {
 			return
 		}

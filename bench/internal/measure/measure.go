@@ -115,7 +115,7 @@ func (l Load) dial(ctx context.Context) ([]*wire.Conn, error) {
 
 func closeAll(conns []*wire.Conn) {
 	for _, c := range conns {
-		_ = c.Close() // nothing is pending on it
+		c.Close()
 	}
 }
 

@@ -86,7 +86,7 @@ func (s *Server) await(ctx context.Context, began time.Time) error {
 	for {
 		if c, err := wire.Dial(ctx, s.Addr); err == nil {
 			a, err := c.Do(request)
-			_ = c.Close()
+			c.Close()
 			if err == nil && a.Status == 200 {
 				return nil
 			}

@@ -27,7 +27,7 @@ func (c *Conn) chunks(start int) ([]byte, error) {
 		}
 		c.body = append(c.body, c.buf[at:at+int(size)]...)
 		at += int(size)
-		if !bytes.HasPrefix(c.buf[at:c.end], crlf) {
+		if !bytes.HasPrefix(c.buf[at:c.end], []byte(crlf)) {
 			return nil, fmt.Errorf("%w: a chunk does not end where it should", ErrMalformed)
 		}
 		at += len(crlf)
@@ -43,7 +43,7 @@ func (c *Conn) chunks(start int) ([]byte, error) {
 // line returns the line that begins at *at and moves *at behind it.
 func (c *Conn) line(at *int) ([]byte, error) {
 	for {
-		if i := bytes.Index(c.buf[*at:c.end], crlf); i >= 0 {
+		if i := bytes.Index(c.buf[*at:c.end], []byte(crlf)); i >= 0 {
 			line := c.buf[*at : *at+i]
 			*at += i + len(crlf)
 			return line, nil

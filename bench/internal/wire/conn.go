@@ -39,13 +39,13 @@ type Answer struct {
 func (a Answer) Header(name string) []byte {
 	rest := a.Head
 	for {
-		i := bytes.Index(rest, crlf)
+		i := bytes.Index(rest, []byte(crlf))
 		if i < 0 {
 			return nil
 		}
 		rest = rest[i+2:]
 		line := rest
-		if j := bytes.Index(rest, crlf); j >= 0 {
+		if j := bytes.Index(rest, []byte(crlf)); j >= 0 {
 			line = rest[:j]
 		}
 		if value, ok := field(line, name); ok {
@@ -93,8 +93,8 @@ func (c *Conn) dial(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the connection.
-func (c *Conn) Close() error { return c.net.Close() }
+// Close closes the connection; nothing is pending on it that could fail.
+func (c *Conn) Close() { _ = c.net.Close() }
 
 // Do sends a request and returns the answer.
 func (c *Conn) Do(request []byte) (Answer, error) {
@@ -123,9 +123,9 @@ func (c *Conn) Do(request []byte) (Answer, error) {
 	return a, nil
 }
 
-var (
-	crlf    = []byte("\r\n")
-	headEnd = []byte("\r\n\r\n")
+const (
+	crlf    = "\r\n"
+	headEnd = "\r\n\r\n"
 )
 
 // read reads one answer. Requests are never sent ahead, so whatever follows it is a fault.
@@ -136,7 +136,7 @@ func (c *Conn) read() (Answer, error) {
 		if err := c.fill(); err != nil {
 			return Answer{}, err
 		}
-		head = bytes.Index(c.buf[:c.end], headEnd)
+		head = bytes.Index(c.buf[:c.end], []byte(headEnd))
 		if head < 0 && c.end > maxAnswer {
 			return Answer{}, fmt.Errorf("%w: no end of the head within %d bytes", ErrMalformed, maxAnswer)
 		}
@@ -176,7 +176,7 @@ func (c *Conn) fill() error {
 	if n > 0 {
 		return nil
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
@@ -184,7 +184,7 @@ func (c *Conn) fill() error {
 
 // parseHead reads the status line and the fields that say how long the body is.
 func parseHead(head []byte) (length int, chunked bool, a Answer, err error) {
-	line, rest, _ := bytes.Cut(head, crlf)
+	line, rest, _ := bytes.Cut(head, []byte(crlf))
 	if len(line) < 12 || string(line[:9]) != "HTTP/1.1 " {
 		return 0, false, a, fmt.Errorf("%w: status line %q", ErrMalformed, line)
 	}
@@ -193,7 +193,7 @@ func parseHead(head []byte) (length int, chunked bool, a Answer, err error) {
 	}
 	known := a.Status == 204 || a.Status == 304 // never with a body (RFC 9112 §6.3)
 	for len(rest) > 0 {
-		line, rest, _ = bytes.Cut(rest, crlf)
+		line, rest, _ = bytes.Cut(rest, []byte(crlf))
 		if v, ok := field(line, "Content-Length"); ok && a.Status != 304 {
 			if length, err = strconv.Atoi(string(v)); err != nil || length < 0 {
 				return 0, false, a, fmt.Errorf("%w: Content-Length %q", ErrMalformed, v)

@@ -55,7 +55,7 @@ func dial(t *testing.T, addr string) *wire.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(c.Close)
 	return c
 }
 
