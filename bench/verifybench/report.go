@@ -47,15 +47,16 @@ func (r report) row(alg keys.Algorithm, load string, goroutines int, contender s
 func (r *report) judge() {
 	first, ok := r.row(keys.ES256, firstSeen, 1, ours)
 	again, ok2 := r.row(keys.ES256, seenAgain, 1, ours)
-	other, ok3 := r.row(keys.ES256, firstSeen, 1, "go-oidc, static keys")
-	if !ok || !ok2 || !ok3 {
+	static, ok3 := r.row(keys.ES256, firstSeen, 1, "go-oidc, static keys")
+	remote, ok4 := r.row(keys.ES256, firstSeen, 1, "go-oidc, remote keys")
+	if !ok || !ok2 || !ok3 || !ok4 {
 		return
 	}
 	add := func(promise string, found, limit float64, strictly bool) {
 		r.Verdicts = append(r.Verdicts, verdict{promise, found, limit, found < limit || !strictly && found == limit})
 	}
 	add("a token never seen, ES256: at most 1.3 times the bare check (median of ratios of processor time)", first.Ratio.Median, 1.3, false)
-	add("a token never seen, ES256: fewer allocations than go-oidc", first.AllocsPerOp, other.AllocsPerOp, true)
+	add("a token never seen, ES256: fewer allocations than go-oidc", first.AllocsPerOp, min(static.AllocsPerOp, remote.AllocsPerOp), true)
 	add("a token seen again: under 1000 ns of processor time (median)", again.CPUPerOp.Median, 1000, true)
 }
 
