@@ -23,7 +23,7 @@ func nowhere() *http.Client {
 }
 
 // remote serves the keys of all pairs at the usual place, unless down is set.
-func remote(t *testing.T, down *atomic.Bool) *httptest.Server {
+func remote(t testing.TB, down *atomic.Bool) *httptest.Server {
 	t.Helper()
 	var all []keys.Key
 	for _, p := range pairs() {
