@@ -26,7 +26,7 @@ func growthCommand() *cobra.Command {
 	o := defaults()
 	small := o.size
 	o.size = fill.Size{Users: 1_000_000, Families: 10_000_000, Tenants: 10_000}
-	o.scenarios = growthScenarios()
+	o.scenarios, o.warmup = growthScenarios(), 6*time.Second
 	cmd := &cobra.Command{
 		Use:   "growth",
 		Short: "Measure the same scenarios with little and with much data",

@@ -40,8 +40,11 @@ type stage struct {
 	closer []func() error
 }
 
-// sliceOf is how many people and families take part in a scenario, whatever the size of the data.
-const sliceOf = 10_000
+// sliceOf is how many people and families take part in a scenario, whatever the size of the
+// data: few enough that the warm-up sees each of them once. The first write to a page after a
+// checkpoint costs PostgreSQL a copy of that page, with much data more often than with little,
+// and only for a moment.
+const sliceOf = 5_000
 
 // newStage builds, fills and starts everything.
 func newStage(ctx context.Context, o *options, bar *progress.Bar) (s *stage, err error) {

@@ -22,7 +22,7 @@ type Database struct {
 // Settings are what an operator would give a PostgreSQL of this size.
 func Settings(commitsWait bool) []string {
 	s := []string{
-		"shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=15min", "wal_compression=on",
+		"shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=15min",
 		"maintenance_work_mem=512MB", "effective_cache_size=4GB", "random_page_cost=1.1",
 	}
 	if !commitsWait {
