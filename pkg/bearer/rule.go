@@ -172,7 +172,6 @@ func Check(allowed func(*http.Request, *verify.Claims) error) Rule {
 		out := Refusal{Description: "This is not allowed with this access token."}
 		if own, ok := errors.AsType[*Refusal](err); ok && own != nil {
 			out = *own // a copy: theirs may be shared
-			out.foreignTenant = false
 		} else {
 			out.Err = err
 		}

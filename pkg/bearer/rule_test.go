@@ -137,6 +137,17 @@ func TestAChecksOwnRefusalIsNotChanged(t *testing.T) {
 	}
 }
 
+func TestTheRulesOfARouteStayWhatTheyWere(t *testing.T) {
+	t.Parallel()
+	issuer := signettest.New(t, signettest.Audience(audience))
+	rules := []bearer.Rule{bearer.Machine()}
+	h := bearer.New(issuer.Verifier(t, audience)).Require(rules...)(http.HandlerFunc(hello))
+	rules[0] = bearer.Person()
+	if got := ask(t, h, "/", "Bearer "+issuer.Token()); got.status != 403 {
+		t.Errorf("a slice that was used again opened the route: %d", got.status)
+	}
+}
+
 func TestMistakesOfTheProgramShowWhenItStarts(t *testing.T) {
 	t.Parallel()
 	g := bearer.New(failing(verify.ErrSignature))
