@@ -20,6 +20,9 @@ const (
 	// firstSeenRate is how many tokens never seen before are made for each second; a server that
 	// goes through them faster is measured for a shorter time.
 	firstSeenRate = 14_000
+	// owners is how many people the tokens are about, at most: what a server keeps about people must
+	// not make a token that it sees first look like one it has seen.
+	owners = 2_000
 	// fewTokens is how many are shown over and over where tokens are seen again.
 	fewTokens = 200
 )
@@ -136,7 +139,7 @@ func seenAgain(about func(host string) question) func(context.Context, *Env) (Ma
 // mint makes access tokens of people: real ones from the server serve as patterns, and each
 // token gets a jti of its own and the signature that the server would give it.
 func mint(ctx context.Context, e *Env, count int) ([][]byte, error) {
-	patterns, err := payloads(ctx, e, min(count, 64))
+	patterns, err := payloads(ctx, e, min(count, owners))
 	if err != nil {
 		return nil, fmt.Errorf("make access tokens: %w", err)
 	}
