@@ -2,7 +2,7 @@ package archtest
 
 // inner is the rules of the product and what they stand on. They know neither HTTP nor SQL,
 // read no clock, and import only one another and keys.
-const inner = "internal/errdefs internal/secret internal/id " +
+const inner = "internal/errdefs internal/secret internal/id internal/replica " +
 	"internal/directory internal/client internal/session internal/grant internal/authorization " +
 	"internal/revocation internal/audit internal/ratelimit internal/password internal/installation " +
 	"internal/envelope internal/keyring"
