@@ -141,7 +141,8 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		s.cfg.Refuse(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if r.Body != http.NoBody {
+	hasBody := r.Body != http.NoBody
+	if hasBody {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 	}
 	timeout := route.Timeout
@@ -152,7 +153,11 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		e := exchangeOf(r.Context())
 		e.deadline = e.began.Add(timeout)
 	}
-	if timeout != s.cfg.RequestTimeout { // for that one the listener has set both already
+	// The listener has armed both deadlines for the default timeout, but the one for reading from
+	// when it began to wait for the headers: a connection that was opened ahead of its first
+	// request may have used it up, and the body is still to come.
+	own := timeout != s.cfg.RequestTimeout
+	if own || hasBody {
 		var readEnd, writeEnd time.Time // never
 		if timeout > 0 {
 			now := time.Now() // the connection keeps the real clock
@@ -160,7 +165,10 @@ func (s *Server) limit(route Route, w http.ResponseWriter, r *http.Request) {
 		}
 		control := http.NewResponseController(w)
 		// Both fail only on writers without a connection, which have no deadline to move.
-		_, _ = control.SetReadDeadline(readEnd), control.SetWriteDeadline(writeEnd)
+		_ = control.SetReadDeadline(readEnd)
+		if own {
+			_ = control.SetWriteDeadline(writeEnd)
+		}
 	}
 	route.Handler.ServeHTTP(w, r)
 }

@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -183,6 +185,37 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	// The rest of the body never comes.
 	if res := s.raw("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"); res.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("%d", res.StatusCode)
+	}
+}
+
+func TestAConnectionOpenedAheadOfItsFirstRequestHasTimeForTheBody(t *testing.T) {
+	t.Parallel()
+	const timeout = 200 * time.Millisecond
+	s := start(t, server.Config{RequestTimeout: timeout, Routes: []server.Route{
+		route("POST", "/", func(w http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s %v %v", b, err, r.Context().Err())
+		}),
+	}})
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	<-time.After(2 * timeout) // as browsers do, who open connections that they may need
+	for _, part := range []string{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", "abc"} {
+		if _, err := io.WriteString(conn, part); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(timeout / 10) // so that the two arrive one after the other
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "abc <nil> <nil>" {
+		t.Errorf("%q, %v", body, err)
 	}
 }
 

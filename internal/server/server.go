@@ -116,8 +116,8 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		// Armed again for each request on a connection; a route with a deadline of its own, or
-		// with none, replaces them (limit).
+		// Armed again for each request on a connection; a request with a body, and a route with a
+		// deadline of its own or with none, replaces them (limit).
 		ReadTimeout:    readPatience(s.cfg.RequestTimeout),
 		WriteTimeout:   writePatience(s.cfg.RequestTimeout),
 		IdleTimeout:    2 * time.Minute,
