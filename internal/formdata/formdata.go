@@ -26,6 +26,10 @@ const (
 	MaxParameters = 64
 )
 
+// usualBody is what most forms fit in. No more memory is set aside for what has only been
+// announced: many callers could announce much and send nothing.
+const usualBody = 4 << 10
+
 // Error says why a form was refused and with which HTTP status. It is errdefs.ErrInvalid, and
 // its text holds nothing of the input.
 type Error struct {
@@ -53,7 +57,7 @@ func Post(w http.ResponseWriter, r *http.Request, maxValue int) (url.Values, err
 	}
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
-		body.Grow(int(min(r.ContentLength, MaxBody)) + bytes.MinRead) // so that it never grows again
+		body.Grow(int(min(r.ContentLength, usualBody)) + bytes.MinRead) // so that it seldom grows again
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {

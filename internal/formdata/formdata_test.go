@@ -54,6 +54,30 @@ func TestOnlyWellFormedBodiesAreRead(t *testing.T) {
 	}
 }
 
+// announced is a body of which nothing arrives; it remembers how much room there was for it.
+type announced struct{ room int }
+
+func (a *announced) Read(p []byte) (int, error) {
+	a.room = len(p)
+	return 0, errors.New("the connection broke")
+}
+
+func (*announced) Close() error { return nil }
+
+func TestABodyThatIsOnlyAnnouncedTakesLittleMemory(t *testing.T) {
+	t.Parallel()
+	body := &announced{}
+	r := httptest.NewRequest(http.MethodPost, "/", body)
+	r.ContentLength = formdata.MaxBody
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if _, err := formdata.Post(httptest.NewRecorder(), r, maxValue); err == nil {
+		t.Error("a body that broke off was accepted")
+	}
+	if body.room > 8<<10 {
+		t.Errorf("%d bytes were set aside for it", body.room)
+	}
+}
+
 func TestQueriesAreCappedAndParsedAlike(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodGet, "/?a="+strings.Repeat("x", formdata.MaxQuery), nil)
