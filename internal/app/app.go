@@ -17,6 +17,7 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/config"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/issuer"
@@ -24,6 +25,7 @@ import (
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/ratelimit"
+	"github.com/signet-id/signet/internal/replica"
 	"github.com/signet-id/signet/internal/revocation"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/server"
@@ -102,7 +104,9 @@ type rooms struct {
 	db       *postgres.DB
 	ring     *keyring.Ring
 	clients  *client.Cache
+	heard    *replica.Announcements
 	cutoffs  *revocation.Register
+	subjects *directory.Cache
 	recorder *audit.Recorder
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
@@ -137,11 +141,14 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 	if err != nil {
 		return nil, err
 	}
+	heard := new(replica.Announcements)
 	r := &rooms{
 		db:       db,
 		ring:     ring,
 		clients:  client.NewCache(db.Clients()),
-		cutoffs:  revocation.NewRegister(db.Grants(), o.Now),
+		heard:    heard,
+		cutoffs:  revocation.NewRegister(db.Grants(), heard, o.Now),
+		subjects: directory.NewCache(db.Directory(), heard, o.Now),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 	}
 	db.OnCutoff(r.cutoffs.Note)
@@ -154,7 +161,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Families:   db.Grants(),
 		Cutoffs:    db.Grants(),
 		Recalled:   r.cutoffs,
-		Subjects:   db.Directory(),
+		Subjects:   r.subjects,
 		Audit:      r.recorder,
 		Observer:   metrics,
 		Lifetimes: issuer.Lifetimes{
@@ -263,15 +270,22 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 					return
 				}
 				r.cutoffs.Note(c)
+			case postgres.ChannelSubject:
+				if user, ok := postgres.ParseSubject(payload); ok {
+					r.subjects.Forget(user)
+				} else {
+					r.subjects.ForgetAll()
+				}
 			}
 		},
 		Resync: func(ctx context.Context) error {
 			r.clients.ForgetAll()
+			r.subjects.ForgetAll()
 			r.ring.Poke()
 			return r.cutoffs.Load(ctx)
 		},
-		Alive: r.cutoffs.Confirm,
-		Lost:  r.cutoffs.Lost,
+		Alive: r.heard.Confirm,
+		Lost:  r.heard.Lost,
 		Now:   o.Now,
 		Log:   o.Log,
 	})

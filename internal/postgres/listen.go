@@ -11,21 +11,25 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/replica"
 	"github.com/signet-id/signet/internal/revocation"
 )
 
 // The channels on which the database announces changes; triggers in the migrations send.
 const (
-	ChannelClient = "signet_client" // payload: the client's id
-	ChannelKeys   = "signet_keys"
-	ChannelCutoff = "signet_cutoff" // payload: see ParseCutoff
+	ChannelClient  = "signet_client" // payload: the client's id
+	ChannelKeys    = "signet_keys"
+	ChannelCutoff  = "signet_cutoff"  // payload: see ParseCutoff
+	ChannelSubject = "signet_subject" // payload: see ParseSubject
 )
 
 const (
 	// heartbeat is how often the connection is seen to be alive, a fraction of
-	// revocation.Freshness.
-	heartbeat = revocation.Freshness / 4
+	// replica.Freshness.
+	heartbeat = replica.Freshness / 4
 	// heartbeatTimeout is how long a connection may be silent before it is given up.
 	heartbeatTimeout = 2 * time.Second
 	reconnectPause   = time.Second
@@ -76,7 +80,7 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range []string{ChannelClient, ChannelKeys, ChannelCutoff} {
+	for _, channel := range []string{ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject} {
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}
@@ -119,4 +123,14 @@ func ParseCutoff(payload string) (revocation.Cutoff, error) {
 		return revocation.Cutoff{}, fmt.Errorf("%w: %q", errCutoffPayload, payload)
 	}
 	return revocation.Cutoff{Kind: revocation.Kind(kind), Subject: subject, ExpiresAt: time.Unix(seconds, 0)}, nil
+}
+
+// ParseSubject reads the payload of ChannelSubject: the UUID of the person of whom something
+// changed. It is false when that may be anybody: the payload is empty, or of a newer binary.
+func ParseSubject(payload string) (id.User, bool) {
+	var u pgtype.UUID
+	if err := u.Scan(payload); err != nil || !u.Valid {
+		return id.User{}, false
+	}
+	return id.UserFromUUID(u.Bytes), true
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/signet-id/signet/internal/replica"
 )
 
 // Store keeps cutoffs for all replicas; package postgres implements it.
@@ -17,25 +18,19 @@ type Store interface {
 	Live(ctx context.Context, each func(Cutoff)) error
 }
 
-// Freshness is how old a replica's knowledge may be before it asks the store for each token:
-// a recalled token is refused everywhere within that time, also while announcements are lost.
-const Freshness = time.Second
-
 // Register is what one replica knows of the live cutoffs, so that asking about a token costs
-// no round trip. It is told of new ones as they are stored, and how recently the announcements
-// were seen to arrive. While that is longer ago than Freshness, it asks the store.
+// no round trip. It is told of new ones as they are stored. While announcements are not current,
+// it asks the store: a recalled token is refused everywhere within replica.Freshness.
 //
 // A cutoff is never taken back, so what the register holds is always true; all that can be
 // wrong is that something is missing.
 type Register struct {
 	store Store
+	heard *replica.Announcements
 	now   func() time.Time
 
 	mu      sync.RWMutex
 	cutoffs map[digest]int64 // expiry in Unix seconds
-
-	// known is the time up to which nothing is missing, in Unix nanoseconds; 0 is never.
-	known atomic.Int64
 }
 
 // digest stands for a kind and a subject: 24 bytes a cutoff instead of a hundred.
@@ -48,10 +43,10 @@ func digestOf(k Kind, subject string) digest {
 	return digest(sum[:16])
 }
 
-// NewRegister returns an empty register, which asks the store until Load and Confirm were
-// called.
-func NewRegister(store Store, now func() time.Time) *Register {
-	return &Register{store: store, now: now, cutoffs: make(map[digest]int64)}
+// NewRegister returns an empty register, which asks the store until heard is current. heard may
+// be confirmed once everything was loaded, and announced cutoffs noted.
+func NewRegister(store Store, heard *replica.Announcements, now func() time.Time) *Register {
+	return &Register{store: store, heard: heard, now: now, cutoffs: make(map[digest]int64)}
 }
 
 // Void reports whether a token with these claims was recalled; "" matches nothing. The error
@@ -60,7 +55,7 @@ func (r *Register) Void(ctx context.Context, grantID, sessionID, tokenID string)
 	if r.holds(Grant, grantID) || r.holds(Session, sessionID) || r.holds(Token, tokenID) {
 		return true, nil
 	}
-	if age := r.now().UnixNano() - r.known.Load(); age >= 0 && age <= int64(Freshness) {
+	if r.heard.Current(r.now()) {
 		return false, nil
 	}
 	return r.store.Void(ctx, grantID, sessionID, tokenID)
@@ -90,12 +85,6 @@ func (r *Register) Note(c Cutoff) {
 func (r *Register) Load(ctx context.Context) error {
 	return r.store.Live(ctx, r.Note)
 }
-
-// Confirm says that every cutoff stored before at has been announced to Note or loaded.
-func (r *Register) Confirm(at time.Time) { r.known.Store(at.UnixNano()) }
-
-// Lost says that announcements no longer arrive: the store is asked until the next Confirm.
-func (r *Register) Lost() { r.known.Store(0) }
 
 // Purge drops what expired some time before now, so that replicas whose clocks differ never
 // miss a cutoff that still concerns a token.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/replica"
 	"github.com/signet-id/signet/internal/revocation"
 )
 
@@ -34,13 +35,14 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // world is a register whose clock stands at noon plus after.
 type world struct {
 	*revocation.Register
+	replica.Announcements
 	store *shelf
 	after time.Duration
 }
 
 func newWorld(live ...revocation.Cutoff) *world {
 	w := &world{store: &shelf{live: live}}
-	w.Register = revocation.NewRegister(w.store, func() time.Time { return noon.Add(w.after) })
+	w.Register = revocation.NewRegister(w.store, &w.Announcements, func() time.Time { return noon.Add(w.after) })
 	return w
 }
 
@@ -96,7 +98,7 @@ func TestTheStoreIsAskedWhenTheRegisterMayMissSomething(t *testing.T) {
 	step("before the first load", "good, says the store")
 	w.Confirm(noon)
 	step("just confirmed", "good")
-	w.after = revocation.Freshness
+	w.after = replica.Freshness
 	step("as old as may be", "good")
 	w.after++
 	step("too old", "good, says the store")
