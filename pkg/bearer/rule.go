@@ -19,6 +19,7 @@ type Rule struct {
 // Scope asks for all of these scopes (RFC 6749 §3.3): what the person or the operator let the
 // client do. For what a person may do themself take Permission.
 func Scope(names ...string) Rule {
+	names = slices.Clone(names) // the caller's may change
 	scope := strings.Join(names, " ")
 	return named("Scope", names, func(_ *http.Request, c *verify.Claims) *Refusal {
 		for _, name := range names {
@@ -33,6 +34,7 @@ func Scope(names ...string) Rule {
 // AnyScope asks for at least one of these scopes. The challenge names the first alone, so that a
 // client which asks for what is named asks for no more than needed: put the narrowest first.
 func AnyScope(names ...string) Rule {
+	names = slices.Clone(names) // the caller's may change
 	return named("AnyScope", names, func(_ *http.Request, c *verify.Claims) *Refusal {
 		if slices.ContainsFunc(names, c.HasScope) {
 			return nil
@@ -50,6 +52,7 @@ func AnyScope(names ...string) Rule {
 // A token whose permissions were left out because there were too many (permissions_omitted) is
 // refused: what it does not say, it does not prove.
 func Permission(names ...string) Rule {
+	names = slices.Clone(names) // the caller's may change
 	scope := strings.Join(names, " ")
 	return named("Permission", names, func(_ *http.Request, c *verify.Claims) *Refusal {
 		for _, name := range names {
@@ -68,6 +71,7 @@ func Permission(names ...string) Rule {
 // Role asks that the person has all of these roles in the token's tenant. Prefer Permission, which
 // goes on to fit when roles are cut differently.
 func Role(names ...string) Rule {
+	names = slices.Clone(names) // the caller's may change
 	return named("Role", names, func(_ *http.Request, c *verify.Claims) *Refusal {
 		for _, name := range names {
 			if !c.HasRole(name) {
@@ -80,6 +84,7 @@ func Role(names ...string) Rule {
 
 // AnyRole asks that the person has at least one of these roles in the token's tenant.
 func AnyRole(names ...string) Rule {
+	names = slices.Clone(names) // the caller's may change
 	return named("AnyRole", names, func(_ *http.Request, c *verify.Claims) *Refusal {
 		if slices.ContainsFunc(names, c.HasRole) {
 			return nil
@@ -91,6 +96,7 @@ func AnyRole(names ...string) Rule {
 // Tenant asks that the token belongs to one of these tenants, each an id (ten_…) or a slug. Ids
 // are for good; a slug may be given to another tenant one day.
 func Tenant(tenants ...string) Rule {
+	tenants = slices.Clone(tenants) // the caller's may change
 	if len(tenants) == 0 || slices.Contains(tenants, "") {
 		return Rule{fault: "Tenant needs ids or slugs: name them, or take AnyTenant"}
 	}

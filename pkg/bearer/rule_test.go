@@ -148,6 +148,25 @@ func TestTheRulesOfARouteStayWhatTheyWere(t *testing.T) {
 	}
 }
 
+// Rules made in a loop from one slice, say, must not all end up with its last content.
+func TestARuleKeepsTheNamesItWasMadeWith(t *testing.T) {
+	t.Parallel()
+	issuer := signettest.New(t, signettest.Audience(audience), signettest.Tenant("ten_1", "little"))
+	g := bearer.New(issuer.Verifier(t, audience))
+	token := issuer.Token(signettest.Permission("little"), signettest.Role("little"))
+	for name, rule := range map[string]func(...string) bearer.Rule{
+		"Scope": bearer.Scope, "AnyScope": bearer.AnyScope, "Permission": bearer.Permission,
+		"Role": bearer.Role, "AnyRole": bearer.AnyRole, "Tenant": bearer.Tenant,
+	} {
+		names := []string{"much"}
+		h := g.Require(rule(names...))(http.HandlerFunc(hello))
+		names[0] = "little"
+		if got := ask(t, h, "/", "Bearer "+token); got.status != 403 || strings.Contains(got.challenge, "little") {
+			t.Errorf("%s: a slice that was used again opened the route: %d %s", name, got.status, got.challenge)
+		}
+	}
+}
+
 func TestMistakesOfTheProgramShowWhenItStarts(t *testing.T) {
 	t.Parallel()
 	g := bearer.New(failing(verify.ErrSignature))
