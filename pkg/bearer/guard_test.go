@@ -265,7 +265,12 @@ func TestARefusalKeepsItsStatusWhateverOnErrorDoes(t *testing.T) {
 		"it writes a body":   {func(w http.ResponseWriter, _ *http.Request, r *bearer.Refusal) { _, _ = io.WriteString(w, r.Code) }, 401, "invalid_token"},
 		"it sets the status": {func(w http.ResponseWriter, _ *http.Request, _ *bearer.Refusal) { w.WriteHeader(418) }, 418, ""},
 		"it sends hints":     {func(w http.ResponseWriter, _ *http.Request, _ *bearer.Refusal) { w.WriteHeader(103) }, 401, ""},
-		"it flushes": {func(w http.ResponseWriter, _ *http.Request, r *bearer.Refusal) {
+		"it flushes": {func(w http.ResponseWriter, _ *http.Request, _ *bearer.Refusal) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+		}, 401, ""},
+		"it flushes its own status": {func(w http.ResponseWriter, _ *http.Request, r *bearer.Refusal) {
 			w.WriteHeader(r.Status)
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				t.Error(err)
