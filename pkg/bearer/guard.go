@@ -54,7 +54,7 @@ func HideTenants() Option { return func(g *Guard) { g.hideTenants = true } }
 
 // New returns a guard that has tokens judged by v. It panics when v is nil.
 func New(v Verifier, options ...Option) *Guard {
-	if v == nil {
+	if p, ok := v.(*verify.Verifier); v == nil || ok && p == nil {
 		panic("bearer: New needs a Verifier: pass the result of verify.New")
 	}
 	g := &Guard{verifier: v, realm: quoted(DefaultRealm)}

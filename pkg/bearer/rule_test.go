@@ -174,21 +174,22 @@ func TestMistakesOfTheProgramShowWhenItStarts(t *testing.T) {
 		mistake func()
 		want    string
 	}{
-		"no verifier":               {func() { bearer.New(nil) }, "verify.New"},
-		"no handler":                {func() { g.Require()(nil) }, "handler"},
-		"Scope without a name":      {func() { g.Require(bearer.Scope()) }, "Scope needs a name"},
-		"AnyScope without a name":   {func() { g.Require(bearer.AnyScope()) }, "AnyScope needs a name"},
-		"Permission of none":        {func() { g.Require(bearer.Permission()) }, "Permission needs a name"},
-		"Role without a name":       {func() { g.Require(bearer.Role()) }, "Role needs a name"},
-		"AnyRole without a name":    {func() { g.Require(bearer.AnyRole()) }, "AnyRole needs a name"},
-		"two scopes in one":         {func() { g.Require(bearer.Scope("a b")) }, `"a b" is no name`},
-		"an empty scope":            {func() { g.Require(bearer.Scope("a", "")) }, `"" is no name`},
-		"Tenant without a name":     {func() { g.Require(bearer.Tenant()) }, "AnyTenant"},
-		"an empty tenant":           {func() { g.Require(bearer.Tenant("")) }, "AnyTenant"},
-		"TenantFrom nothing":        {func() { g.Require(bearer.TenantFrom(nil)) }, "TenantFrom"},
-		"Check without a function":  {func() { g.Require(bearer.Check(nil)) }, "Check"},
-		"a rule that is none":       {func() { g.Require(bearer.Person(), bearer.Rule{}) }, "rule 2"},
-		"one good rule and one bad": {func() { g.Require(bearer.Person(), bearer.Role("")) }, "no name"},
+		"no verifier":                 {func() { bearer.New(nil) }, "verify.New"},
+		"a verifier that New refused": {func() { bearer.New((*verify.Verifier)(nil)) }, "verify.New"},
+		"no handler":                  {func() { g.Require()(nil) }, "handler"},
+		"Scope without a name":        {func() { g.Require(bearer.Scope()) }, "Scope needs a name"},
+		"AnyScope without a name":     {func() { g.Require(bearer.AnyScope()) }, "AnyScope needs a name"},
+		"Permission of none":          {func() { g.Require(bearer.Permission()) }, "Permission needs a name"},
+		"Role without a name":         {func() { g.Require(bearer.Role()) }, "Role needs a name"},
+		"AnyRole without a name":      {func() { g.Require(bearer.AnyRole()) }, "AnyRole needs a name"},
+		"two scopes in one":           {func() { g.Require(bearer.Scope("a b")) }, `"a b" is no name`},
+		"an empty scope":              {func() { g.Require(bearer.Scope("a", "")) }, `"" is no name`},
+		"Tenant without a name":       {func() { g.Require(bearer.Tenant()) }, "AnyTenant"},
+		"an empty tenant":             {func() { g.Require(bearer.Tenant("")) }, "AnyTenant"},
+		"TenantFrom nothing":          {func() { g.Require(bearer.TenantFrom(nil)) }, "TenantFrom"},
+		"Check without a function":    {func() { g.Require(bearer.Check(nil)) }, "Check"},
+		"a rule that is none":         {func() { g.Require(bearer.Person(), bearer.Rule{}) }, "rule 2"},
+		"one good rule and one bad":   {func() { g.Require(bearer.Person(), bearer.Role("")) }, "no name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
