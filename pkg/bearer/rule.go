@@ -205,10 +205,11 @@ func named(rule string, names []string, check func(*http.Request, *verify.Claims
 	return Rule{check: check}
 }
 
-// belongs never holds for an empty name. Ids and slugs cannot be mistaken for each other: only ids
-// have an underscore.
+// belongs never holds for an empty name, nor for a token that has a slug and no id: what comes after
+// the rule selects by the id. Ids and slugs cannot be mistaken for each other: only ids have an
+// underscore.
 func belongs(c *verify.Claims, tenant string) bool {
-	return tenant != "" && (tenant == c.TenantID || tenant == c.Tenant)
+	return tenant != "" && c.TenantID != "" && (tenant == c.TenantID || tenant == c.Tenant)
 }
 
 func foreign() *Refusal {
