@@ -219,3 +219,22 @@ func TestCustomClaims(t *testing.T) {
 		t.Error("Raw is no copy")
 	}
 }
+
+// Who adds to a list of the claims gets a list of their own, and not room that all requests share.
+func TestListsHaveNoRoomThatIsShared(t *testing.T) {
+	t.Parallel()
+	token := mint(t, pairs()[keys.ES256], map[string]any{
+		"aud": []string{audience, "a,b"}, "scope": "a b  c", "amr": []string{"pwd,"}, "roles": []string{"a,b,c"}, "permissions": []string{",", ",,"},
+	})
+	c, err := build(t, nil).Verify(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, list := range map[string][]string{
+		"Audience": c.Audience, "Scopes": c.Scopes, "AMR": c.AMR, "Roles": c.Roles, "Permissions": c.Permissions,
+	} {
+		if len(list) == 0 || cap(list) != len(list) {
+			t.Errorf("%s: %d of %d", name, len(list), cap(list))
+		}
+	}
+}
