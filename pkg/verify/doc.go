@@ -11,7 +11,8 @@
 //
 // # What is checked
 //
-// In this order; the first that fails is the error.
+// In this order; the first that fails is the error. (An alg that is none of ES256, RS256 and EdDSA is
+// told with the form, and payload and signature are decoded once the key is there.)
 //
 //   - Size: at most [MaxTokenSize] ([ErrTooLarge]).
 //   - Form: a compact JWS of three segments (RFC 7515 §3.1) in canonical base64url, whose header is

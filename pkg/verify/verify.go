@@ -101,10 +101,10 @@ func (v *Verifier) authenticate(ctx context.Context, token string) (*Claims, key
 	switch {
 	case err != nil:
 		return nil, keys.Key{}, translate(err)
-	case !u.IsType("at+jwt"): // RFC 9068 §2.1, §4
-		return nil, keys.Key{}, fmt.Errorf("%w: typ is %.64q, not at+jwt", ErrType, u.Type)
 	case nests(u.ContentType):
 		return nil, keys.Key{}, fmt.Errorf("%w: cty is %.64q", ErrNested, u.ContentType)
+	case !u.IsType("at+jwt"): // RFC 9068 §2.1, §4
+		return nil, keys.Key{}, fmt.Errorf("%w: typ is %.64q, not at+jwt", ErrType, u.Type)
 	case !slices.Contains(v.c.Algorithms, u.Algorithm):
 		return nil, keys.Key{}, fmt.Errorf("%w: %s", ErrAlgorithm, u.Algorithm)
 	}

@@ -162,6 +162,8 @@ func TestRefusesWhatIsNoAccessTokenForThisService(t *testing.T) {
 		{"cty JWT", forge(t, head(`,"cty":"JWT"`), plain), verify.ErrNested},
 		{"cty jwt, as a media type", forge(t, head(`,"cty":"application/jwt"`), plain), verify.ErrNested},
 		{"cty at+jwt", forge(t, head(`,"cty":"at+jwt"`), plain), verify.ErrNested},
+		{"cty JWT in what is no access token", forge(t, fmt.Sprintf(`{"alg":"EdDSA","kid":%q,"typ":"JWT","cty":"JWT"}`, ed.ID), plain), verify.ErrNested},
+		{"no access token, with an alg that is not known", forge(t, fmt.Sprintf(`{"alg":"ES512","kid":%q,"typ":"JWT"}`, ed.ID), plain), verify.ErrAlgorithm},
 		{"a token as payload, without cty", forge(t, head(""), good), verify.ErrMalformed},
 		{"a token as JSON payload, without cty", forge(t, head(""), `"`+good+`"`), verify.ErrMalformed},
 
