@@ -52,10 +52,12 @@ func NewRegister(store Store, heard *replica.Announcements, now func() time.Time
 // Void reports whether a token with these claims was recalled; "" matches nothing. The error
 // is the store's, when it had to be asked.
 func (r *Register) Void(ctx context.Context, grantID, sessionID, tokenID string) (bool, error) {
+	// Asked first: what is confirmed after the look into memory may have been noted after it.
+	current := r.heard.Current(r.now())
 	if r.holds(Grant, grantID) || r.holds(Session, sessionID) || r.holds(Token, tokenID) {
 		return true, nil
 	}
-	if r.heard.Current(r.now()) {
+	if current {
 		return false, nil
 	}
 	return r.store.Void(ctx, grantID, sessionID, tokenID)

@@ -116,6 +116,21 @@ func TestTheStoreIsAskedWhenTheRegisterMayMissSomething(t *testing.T) {
 	step("what is known stays true", "void")
 }
 
+func TestACutoffLoadedWhileATokenIsJudgedIsNotMissed(t *testing.T) {
+	t.Parallel()
+	var heard replica.Announcements
+	var r *revocation.Register
+	r = revocation.NewRegister(&shelf{void: true}, &heard, func() time.Time {
+		// The connection comes back at this very moment, after an hour without.
+		r.Note(revocation.Cutoff{Kind: revocation.Grant, Subject: "g", ExpiresAt: noon.Add(time.Hour)})
+		heard.Confirm(noon)
+		return noon
+	})
+	if void, err := r.Void(t.Context(), "g", "", ""); !void || err != nil {
+		t.Errorf("%t, %v", void, err)
+	}
+}
+
 func TestPurgingDropsOnlyWhatCanConcernNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
