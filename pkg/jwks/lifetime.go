@@ -41,7 +41,7 @@ func readLifetime(h http.Header) lifetime {
 		expires, err1 := http.ParseTime(h.Get("Expires"))
 		date, err2 := http.ParseTime(h.Get("Date"))
 		if err1 == nil && err2 == nil {
-			l.maxAge = expires.Sub(date)
+			l.maxAge = max(0, expires.Sub(date)) // centuries less an Age would overflow
 		}
 	}
 	for _, name := range []string{"no-cache", "no-store"} {

@@ -36,6 +36,7 @@ func TestLifetimesFollowTheHeadersWithinBounds(t *testing.T) {
 		{"s-maxage is for others", http.Header{"Cache-Control": {"s-maxage=9000, max-age=120"}}, 2 * time.Minute, 2*time.Minute + DefaultStaleIfError},
 		{"Expires counts from Date", http.Header{"Date": {date}, "Expires": {"Sat, 21 Nov 2026 12:10:00 GMT"}}, 10 * time.Minute, 10*time.Minute + DefaultStaleIfError},
 		{"max-age is stronger than Expires", http.Header{"Cache-Control": {"max-age=120"}, "Date": {date}, "Expires": {"Sat, 21 Nov 2026 12:10:00 GMT"}}, 2 * time.Minute, 2*time.Minute + DefaultStaleIfError},
+		{"an Expires of long ago has passed, with an Age too", http.Header{"Date": {date}, "Expires": {"Mon, 01 Jan 1601 00:00:00 GMT"}, "Age": {"1"}}, MinTTL, MinTTL + DefaultStaleIfError},
 		{"an Expires of 0 has passed", http.Header{"Date": {date}, "Expires": {"0"}}, MinTTL, MinTTL + DefaultStaleIfError},
 	}
 	for _, tt := range tests {
