@@ -50,8 +50,8 @@ type Config struct {
 	// CacheFile is the path of a copy of the last good document, so that a service can start while
 	// the issuer is down; "" means none. The file is replaced atomically and has mode 0600. Who
 	// can write it decides which tokens are accepted: keep it in a directory that only the service
-	// can write to. A copy that is malformed, too old, for another URL or writable by others is
-	// ignored and logged, as is one that cannot be written.
+	// can write to. A copy that is malformed, too old, for another URL, writable by others or of
+	// another user than this one and root is ignored and logged, as is one that cannot be written.
 	CacheFile string
 	// Now is the clock; nil means time.Now. One without a monotonic reading can be set back and so
 	// prolong the life of keys: it is for tests.

@@ -111,6 +111,9 @@ func readPrivate(path string) ([]byte, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("others can write to it (mode %04o): set 0600", info.Mode().Perm())
 	}
+	if err := checkOwner(info); err != nil {
+		return nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxCopySize+1))
 	if err == nil && len(data) > maxCopySize {
 		err = fmt.Errorf("it has more than %d bytes", maxCopySize)
