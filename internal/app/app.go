@@ -257,7 +257,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
 // listen keeps what this replica holds in memory up to date.
 func (r *rooms) listen(ctx context.Context, o Options) {
 	r.db.Listen(ctx, postgres.Listener{
-		Handle: func(channel, payload string) {
+		Handle: func(channel, payload string) error {
 			switch channel {
 			case postgres.ChannelClient:
 				r.clients.Forget(client.ID(payload))
@@ -265,9 +265,8 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 				r.ring.Poke()
 			case postgres.ChannelCutoff:
 				c, err := postgres.ParseCutoff(payload)
-				if err != nil { // of a newer binary: until the next connect the store knows better
-					o.Log.WarnContext(ctx, "an announced cutoff could not be read", "error", err)
-					return
+				if err != nil { // of a newer binary: loading all finds it
+					return err
 				}
 				r.cutoffs.Note(c)
 			case postgres.ChannelSubject:
@@ -277,6 +276,7 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 					r.subjects.ForgetAll()
 				}
 			}
+			return nil
 		},
 		Resync: func(ctx context.Context) error {
 			r.clients.ForgetAll()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,9 @@ const (
 	ChannelSubject = "signet_subject" // payload: see ParseSubject
 )
 
+// channelProbe carries what listeners announce to themselves, by a connection of the pool.
+const channelProbe = "signet_probe"
+
 const (
 	// heartbeat is how often the connection is seen to be alive, a fraction of
 	// replica.Freshness.
@@ -33,13 +37,18 @@ const (
 	// heartbeatTimeout is how long a connection may be silent before it is given up.
 	heartbeatTimeout = 2 * time.Second
 	reconnectPause   = time.Second
+	// deafPause is the pause after nothing could be heard, which another attempt hardly changes.
+	deafPause = 30 * time.Second
 )
+
+var errDeaf = errors.New("announcements do not arrive, as behind a connection pooler in transaction mode: LISTEN needs a session")
 
 // Listener hears what the database announces; all fields are required. Its functions are
 // called from one goroutine, one at a time.
 type Listener struct {
-	// Handle gets each announcement.
-	Handle func(channel, payload string)
+	// Handle gets each announcement. An error says that it could not be heeded; it ends the
+	// connection, so that Resync finds out what it was about.
+	Handle func(channel, payload string) error
 	// Resync is called after each connect, when announcements arrive already: what was
 	// announced before is lost. An error ends the connection.
 	Resync func(context.Context) error
@@ -62,9 +71,13 @@ func (db *DB) Listen(ctx context.Context, l Listener) {
 			return
 		}
 		l.Log.WarnContext(ctx, "notifications interrupted, reconnecting", "error", err)
+		pause := reconnectPause
+		if errors.Is(err, errDeaf) {
+			pause = deafPause
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(reconnectPause):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -74,16 +87,28 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 	// Called while an answer is read: once a heartbeat is answered, everything that was
 	// announced before it has been handled.
 	config.RuntimeParams["application_name"] = "signet listener"
-	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.Handle(n.Channel, n.Payload) }
+	probe, arrived := rand.Text(), false
+	var failed error // what Handle said first
+	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
+		switch {
+		case n.Channel == channelProbe:
+			arrived = arrived || n.Payload == probe
+		case failed == nil:
+			failed = l.Handle(n.Channel, n.Payload)
+		}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range []string{ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject} {
+	for _, channel := range []string{channelProbe, ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject} {
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}
+	}
+	if err := db.announce(ctx, conn, probe, &arrived); err != nil {
+		return err
 	}
 	at := l.Now()
 	if err := l.Resync(ctx); err != nil {
@@ -92,11 +117,14 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 	l.Alive(at)
 	for {
 		beat, cancel := context.WithTimeout(ctx, heartbeat)
-		for err = nil; err == nil; {
+		for err = nil; err == nil && failed == nil; {
 			err = conn.PgConn().WaitForNotification(beat)
 		}
 		late := beat.Err() != nil
 		cancel()
+		if failed != nil {
+			return failed
+		}
 		if !late || ctx.Err() != nil { // not the heartbeat's time, but the connection's end or ours
 			return err
 		}
@@ -104,11 +132,30 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 		ping, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 		err = conn.Ping(ping)
 		cancel()
-		if err != nil {
+		if err = errors.Join(err, failed); err != nil {
 			return err
 		}
 		l.Alive(at)
 	}
+}
+
+// announce has the database announce probe and waits until it has arrived at conn. Behind a
+// pooler in transaction mode LISTEN succeeds and heartbeats are answered, but what is announced
+// while conn is idle reaches nobody.
+func (db *DB) announce(ctx context.Context, conn *pgx.Conn, probe string, arrived *bool) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+	defer cancel()
+	if _, err := db.pool.Exec(ctx, "SELECT pg_notify($1, $2)", channelProbe, probe); err != nil {
+		return err
+	}
+	for !*arrived {
+		if err := conn.PgConn().WaitForNotification(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return errDeaf
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errCutoffPayload = errors.New("not a cutoff")

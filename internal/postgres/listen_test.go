@@ -2,11 +2,19 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/signet-id/signet/internal/postgres"
 )
@@ -21,7 +29,7 @@ func TestChangesAreAnnouncedAlsoAfterAnInterruption(t *testing.T) {
 	go func() {
 		defer close(done)
 		w.Listen(ctx, postgres.Listener{
-			Handle: func(channel, payload string) { heard <- notice{channel, payload} },
+			Handle: func(channel, payload string) error { heard <- notice{channel, payload}; return nil },
 			Resync: func(context.Context) error { resyncs <- struct{}{}; return nil },
 			Alive:  func(at time.Time) { alive.Store(at.UnixNano()) },
 			Lost:   func() { alive.Store(0); lost <- struct{}{} },
@@ -84,6 +92,100 @@ func TestChangesAreAnnouncedAlsoAfterAnInterruption(t *testing.T) {
 	case <-done:
 	case <-time.After(20 * time.Second):
 		t.Fatal("does not end with its context")
+	}
+}
+
+// pooler stands between a client and the server and passes on everything but announcements, as
+// a pooler in transaction mode does. It returns the DSN.
+func pooler(t *testing.T, dsn string) string {
+	t.Helper()
+	c, err := pgx.ParseConfig(dsn)
+	must(t, err)
+	if c.TLSConfig != nil {
+		t.Skip("the server wants TLS, which cannot be looked into")
+	}
+	network, address := pgconn.NetworkAddress(c.Host, c.Port)
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = front.Close() })
+	pass := func(to, from net.Conn) {
+		defer to.Close()
+		for {
+			head := make([]byte, 5) // a type and the length of what follows the type
+			if _, err := io.ReadFull(from, head); err != nil {
+				return
+			}
+			body := make([]byte, binary.BigEndian.Uint32(head[1:])-4)
+			if _, err := io.ReadFull(from, body); err != nil {
+				return
+			}
+			if head[0] == 'A' {
+				continue
+			}
+			if _, err := to.Write(append(head, body...)); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			client, err := front.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial(network, address)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			go pass(client, server)
+			go func() {
+				defer server.Close()
+				_, _ = io.Copy(server, client)
+			}()
+		}
+	}()
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.User, c.Password), Host: front.Addr().String(), Path: c.Database, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+func TestNothingIsCurrentWhereAnnouncementsDoNotArrive(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	lost := make(chan struct{}, 1)
+	go reach(t, pooler(t, w.dsn)).Listen(t.Context(), postgres.Listener{
+		Handle: func(string, string) error { return nil },
+		Resync: func(context.Context) error { return nil },
+		Alive:  func(time.Time) { t.Error("says that all announcements were handled") },
+		Lost:   func() { lost <- struct{}{} },
+		Now:    time.Now,
+		Log:    slog.New(slog.DiscardHandler),
+	})
+	select {
+	case <-lost:
+	case <-time.After(20 * time.Second):
+		t.Error("listens to nothing")
+	}
+}
+
+func TestAnAnnouncementThatCannotBeHeededHasEverythingReadAgain(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	resyncs := make(chan struct{}, 8)
+	go w.Listen(t.Context(), postgres.Listener{
+		Handle: func(string, string) error { return errors.New("what is this?") },
+		Resync: func(context.Context) error { resyncs <- struct{}{}; return nil },
+		Alive:  func(time.Time) {},
+		Lost:   func() {},
+		Now:    time.Now,
+		Log:    slog.New(slog.DiscardHandler),
+	})
+	<-resyncs
+	w.exec(t, "NOTIFY "+postgres.ChannelCutoff+", 'of another kind'")
+	select {
+	case <-resyncs:
+	case <-time.After(20 * time.Second):
+		t.Error("goes on as if nothing had been missed")
 	}
 }
 
