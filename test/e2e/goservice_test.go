@@ -87,7 +87,7 @@ func TestGuideForGoServices(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), consumer)
 		cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+a.URL, "AUDIENCE="+apptest.Orders)
-		cmd.Stdin = strings.NewReader(strings.Join([]string{tokens.machine, tokens.narrow, tokens.expired}, "\n"))
+		cmd.Stdin = strings.NewReader(strings.Join([]string{tokens.admin, tokens.clerk, tokens.machine, tokens.expired}, "\n"))
 		out, err := cmd.Output()
 		said := strings.Split(strings.TrimSpace(string(out)), "\n")
 		if err != nil || len(said) != len(want) {
@@ -100,7 +100,8 @@ func TestGuideForGoServices(t *testing.T) {
 		}
 	}
 	t.Run("tokens come without a request", func(t *testing.T) {
-		consume(t, "accepted: job of initech", "not allowed: usr_", "refused: verify: invalid token: expired")
+		// The clerk's application has the scope, and the clerk not the permission.
+		consume(t, "accepted: usr_", "not allowed: usr_", "not allowed: job", "refused: verify: invalid token: expired")
 	})
 	eventually(t, "the copy of the keys", func() bool {
 		_, err := os.Stat(keysFile)
@@ -112,7 +113,7 @@ func TestGuideForGoServices(t *testing.T) {
 	})
 	t.Run("the issuer is down and tokens come without a request", func(t *testing.T) {
 		cannot := "cannot tell, try again: verify: the issuer's keys are not available"
-		consume(t, cannot, cannot, cannot)
+		consume(t, cannot, cannot, cannot, cannot)
 	})
 	t.Run("the issuer is down and the keys are on disk", func(t *testing.T) {
 		late := start(t, a.URL, apptest.Orders, keysFile)

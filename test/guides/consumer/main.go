@@ -25,7 +25,7 @@ func main() {
 			fmt.Println("refused:", err)
 		case err != nil:
 			fmt.Println("cannot tell, try again:", err)
-		case !claims.HasScope("orders:read"):
+		case !allows(claims, "orders:write"):
 			fmt.Println("not allowed:", claims.Subject)
 		default:
 			fmt.Println("accepted:", claims.Subject, "of", claims.Tenant)
@@ -34,4 +34,10 @@ func main() {
 	if err := lines.Err(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// allows is what bearer.Permission asks for: the application was given the scope and, where a
+// person is behind it, the person holds the permission too.
+func allows(c *verify.Claims, permission string) bool {
+	return c.HasScope(permission) && (c.Machine() || c.HasPermission(permission))
 }
