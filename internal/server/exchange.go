@@ -82,10 +82,11 @@ func (e *exchange) Err() error {
 	if err := e.Context.Err(); err != nil {
 		return err
 	}
-	if !e.deadline.IsZero() && !time.Now().Before(e.deadline) {
-		return context.DeadlineExceeded
+	if e.deadline.IsZero() || time.Now().Before(e.deadline) {
+		return nil
 	}
-	return nil
+	_ = e.Done() // so that the answer stays the same when the connection ends later
+	return e.withTimer().Err()
 }
 
 // Value implements context.Context. Once there is a timer its context is asked, so that
