@@ -50,12 +50,19 @@ func isB64Token(s string) bool {
 	return s != ""
 }
 
-// inQuery reports whether the query has the parameter of RFC 6750 §2.3. It does so without parsing
-// the query of every request.
+// inQuery reports whether the query has the parameter of RFC 6750 §2.3, in the eyes of any reader:
+// one that url.ParseQuery skips counts too, for its broken value or the semicolon before it. It does
+// so without parsing the query of every request.
 func inQuery(u *url.URL) bool {
 	const name = "access_token"
 	if u == nil || !strings.Contains(u.RawQuery, name) && !strings.Contains(u.RawQuery, "%") {
 		return false
 	}
-	return u.Query().Has(name)
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
+		before, _, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(before); err == nil && decoded == name {
+			return true
+		}
+	}
+	return false
 }
