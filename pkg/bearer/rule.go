@@ -198,12 +198,15 @@ func named(rule string, names []string, check func(*http.Request, *verify.Claims
 		return Rule{fault: rule + " needs a name: without one it would let everybody through, or nobody"}
 	}
 	for _, name := range names {
-		if name == "" || strings.ContainsAny(name, " \"\\") && !strings.HasSuffix(rule, "Role") {
+		if name == "" || strings.ContainsFunc(name, noScope) && !strings.HasSuffix(rule, "Role") {
 			return Rule{fault: rule + ": " + quoted(name) + " is no name that a token can have"}
 		}
 	}
 	return Rule{check: check}
 }
+
+// noScope reports whether c cannot be in a scope (RFC 6749 §3.3).
+func noScope(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }
 
 // belongs never holds for an empty name, nor for a token that has a slug and no id: what comes after
 // the rule selects by the id. Ids and slugs cannot be mistaken for each other: only ids have an

@@ -185,6 +185,8 @@ func TestMistakesOfTheProgramShowWhenItStarts(t *testing.T) {
 		"Role without a name":         {func() { g.Require(bearer.Role()) }, "Role needs a name"},
 		"AnyRole without a name":      {func() { g.Require(bearer.AnyRole()) }, "AnyRole needs a name"},
 		"two scopes in one":           {func() { g.Require(bearer.Scope("a b")) }, `"a b" is no name`},
+		"a scope with a tab":          {func() { g.Require(bearer.AnyScope("a\tb")) }, "is no name"},
+		"a scope that is not ASCII":   {func() { g.Require(bearer.Permission("caf\u00e9")) }, "is no name"},
 		"an empty scope":              {func() { g.Require(bearer.Scope("a", "")) }, `"" is no name`},
 		"Tenant without a name":       {func() { g.Require(bearer.Tenant()) }, "AnyTenant"},
 		"an empty tenant":             {func() { g.Require(bearer.Tenant("")) }, "AnyTenant"},
