@@ -20,8 +20,8 @@ const (
 	CodeUnavailable       = "temporarily_unavailable" // 503
 )
 
-// RetryAfter is when a caller who got 503 is told to come back. Keys that cannot be had are asked
-// for at least that often.
+// RetryAfter is when a caller who got 503 is told to come back. Where no keys can be had, no more than
+// that passes between one fetch that failed and the next.
 const RetryAfter = 10 * time.Second
 
 // Refusal is why a request is not let through, and the answer to it. As an error returned by the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/keys"
+	"github.com/signet-id/signet/pkg/jwks"
 )
 
 const (
@@ -104,6 +105,9 @@ func (c *Config) complete() error {
 	}
 	if c.Keys != nil && (c.JWKSURL != "" || c.CacheFile != "" || c.Client != nil) {
 		fault("Keys is set, so JWKSURL, CacheFile and Client have no effect: remove them or Keys")
+	}
+	if set, ok := c.Keys.(*jwks.Set); ok && set == nil {
+		fault("Keys is a nil *jwks.Set: look at the error of jwks.New")
 	}
 	if c.Leeway < 0 || c.Leeway > MaxLeeway {
 		fault("Leeway is %v: choose 0 (which means %v) to %v", c.Leeway, DefaultLeeway, MaxLeeway)

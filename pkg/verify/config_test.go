@@ -40,6 +40,7 @@ func TestConfig(t *testing.T) {
 		{"a cache beyond reason", func(c *verify.Config) { c.CacheSize = 1 << 30 }, []string{"Config.CacheSize"}},
 		{"a JWKS URL over http", func(c *verify.Config) { c.JWKSURL = "http://id.example.com/jwks" }, []string{"https"}},
 		{"keys and a URL of keys", func(c *verify.Config) { c.Keys, c.JWKSURL = everyKey(), "https://id.example.com/jwks" }, []string{"Config.Keys"}},
+		{"the keys of a jwks.New that failed", func(c *verify.Config) { c.Keys = (*jwks.Set)(nil) }, []string{"Config.Keys", "jwks.New"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -51,8 +51,8 @@
 //
 // # Tokens seen again
 //
-// What a token says is remembered, up to Config.CacheSize tokens and none for long past its expiry,
-// with what was signed and a digest of the signature: nothing in memory is a token that could be
-// used. When the same bytes are seen again, their times, the key and the [Revocation] are checked as
-// before; only the arithmetic of the signature is not repeated. What was refused is not remembered.
+// What a token says is remembered, up to Config.CacheSize tokens, with what was signed and a digest of
+// the signature: nothing in memory is a token that could be used. Expired ones go as others come. When
+// the same bytes are seen again, their times, the key and the [Revocation] are checked as before; only
+// the arithmetic of the signature is not repeated. What was refused is not remembered.
 package verify
