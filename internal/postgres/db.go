@@ -26,6 +26,7 @@ type DB struct {
 	pool *pgxpool.Pool
 	q    *sqlcgen.Queries
 	cut  func(revocation.Cutoff) // nil: nobody on this replica asks
+	now  func() time.Time        // the clock of cut
 }
 
 // Config says how to connect.
@@ -65,8 +66,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 // OnCutoff has f told of each cutoff that this replica stores, before the call that stored it
 // returns: whoever recalls a token here finds it recalled here. Announcements to all replicas
-// come from the database. Call it before anything is stored.
-func (db *DB) OnCutoff(f func(revocation.Cutoff)) { db.cut = f }
+// come from the database. now is f's clock. Call it before anything is stored.
+func (db *DB) OnCutoff(f func(revocation.Cutoff), now func() time.Time) { db.cut, db.now = f, now }
 
 func (db *DB) stored(cutoffs ...revocation.Cutoff) {
 	if db.cut == nil {
@@ -78,8 +79,12 @@ func (db *DB) stored(cutoffs ...revocation.Cutoff) {
 }
 
 // cutoff is one that was just stored to be kept for keep.
-func cutoff(k revocation.Kind, subject string, keep time.Duration) revocation.Cutoff {
-	return revocation.Cutoff{Kind: k, Subject: subject, ExpiresAt: time.Now().Add(keep)}
+func (db *DB) cutoff(k revocation.Kind, subject string, keep time.Duration) revocation.Cutoff {
+	c := revocation.Cutoff{Kind: k, Subject: subject}
+	if db.now != nil {
+		c.ExpiresAt = db.now().Add(keep)
+	}
+	return c
 }
 
 // Close waits for connections in use and closes all.

@@ -161,7 +161,7 @@ func (s Grants) RevokeGrant(ctx context.Context, g id.Grant, keep time.Duration)
 		ID: g.UUID(), Subject: g.String(), Keep: interval(keep),
 	})
 	if err == nil {
-		s.db.stored(cutoff(revocation.Grant, g.String(), keep))
+		s.db.stored(s.db.cutoff(revocation.Grant, g.String(), keep))
 	}
 	return wrap("revoke grant", err)
 }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -332,5 +333,23 @@ func TestConsentIsPerTenantPersonAndClientAndGrows(t *testing.T) {
 	}
 	if err := g.SaveConsent(t.Context(), w.acme, w.ada, "unknown", []string{"a"}); !errors.Is(err, errdefs.ErrInvalid) {
 		t.Errorf("for an unknown client: %v", err)
+	}
+}
+
+func TestWhoRecallsATokenIsToldOfItByTheClockGiven(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	noon := time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+	told := map[string]time.Time{}
+	w.OnCutoff(func(c revocation.Cutoff) { told[string(c.Kind)+" "+c.Subject] = c.ExpiresAt }, func() time.Time { return noon })
+	g := w.family(t, nil)
+	must(t, w.Grants().RevokeGrant(t.Context(), g, time.Hour))
+	must(t, w.Sessions().End(t.Context(), w.session.ID, 2*time.Hour))
+	must(t, w.Grants().Cut(t.Context(), revocation.Cutoff{Kind: revocation.Token, Subject: "j", ExpiresAt: noon}))
+	want := map[string]time.Time{
+		"grant " + g.String(): noon.Add(time.Hour), "session " + w.session.ID.String(): noon.Add(2 * time.Hour), "token j": noon,
+	}
+	if !maps.Equal(told, want) {
+		t.Errorf("%v, want %v", told, want)
 	}
 }

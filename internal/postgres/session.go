@@ -105,7 +105,7 @@ func (s Sessions) End(ctx context.Context, b id.Session, keep time.Duration) err
 		return err
 	})
 	if err == nil && ended {
-		s.db.stored(cutoff(revocation.Session, b.String(), keep))
+		s.db.stored(s.db.cutoff(revocation.Session, b.String(), keep))
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 		return err
 	})
 	if err == nil && ended {
-		s.db.stored(cutoff(revocation.Session, b.String(), keep))
+		s.db.stored(s.db.cutoff(revocation.Session, b.String(), keep))
 	}
 	return ended, err
 }
@@ -153,7 +153,7 @@ func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded stri
 			if _, err := end(ctx, q, b, keep); err != nil {
 				return err
 			}
-			cut = append(cut, cutoff(revocation.Session, b.String(), keep))
+			cut = append(cut, s.db.cutoff(revocation.Session, b.String(), keep))
 		}
 		grants, err := q.ListOtherGrants(ctx, sqlcgen.ListOtherGrantsParams{UserID: user.UUID(), ExceptID: except.UUID()})
 		if err != nil {
@@ -164,7 +164,7 @@ func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded stri
 			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: other, Subject: g.String(), Keep: interval(keep)}); err != nil {
 				return err
 			}
-			cut = append(cut, cutoff(revocation.Grant, g.String(), keep))
+			cut = append(cut, s.db.cutoff(revocation.Grant, g.String(), keep))
 		}
 		return nil
 	})
