@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -33,11 +34,11 @@ func TestAnExchangeIsAContextLikeAnyOther(t *testing.T) {
 			}
 			c.end(hangUp)
 			synctest.Wait()
-			if e.Err() != c.want {
+			if !errors.Is(e.Err(), c.want) {
 				t.Errorf("%s: %v", what, e.Err())
 			}
 			hangUp() // nothing that comes later changes why it ended
-			if e.Err() != c.want || c.early && child.Err() != c.want {
+			if !errors.Is(e.Err(), c.want) || c.early && !errors.Is(child.Err(), c.want) {
 				t.Errorf("%s, later: %v", what, e.Err())
 			}
 			select {
@@ -45,7 +46,7 @@ func TestAnExchangeIsAContextLikeAnyOther(t *testing.T) {
 			default:
 				t.Errorf("%s: not done", what)
 			}
-			if e.Err() != c.want || context.Cause(e) != c.want {
+			if !errors.Is(e.Err(), c.want) || !errors.Is(context.Cause(e), c.want) {
 				t.Errorf("%s, asked for Done: %v, %v", what, e.Err(), context.Cause(e))
 			}
 			cancel()
@@ -62,7 +63,7 @@ func TestContextsMadeFromAnExchangeCostNoGoroutine(t *testing.T) { //nolint:para
 	defer e.finish()
 	before := runtime.NumGoroutine()
 	for range 100 {
-		_, cancel := context.WithCancel(context.WithValue(e, "key", "value")) //nolint:staticcheck,revive // any key
+		_, cancel := context.WithCancel(context.WithValue(e, "key", "value")) //nolint:staticcheck // any key
 		defer cancel()
 	}
 	if n := runtime.NumGoroutine() - before; n > 10 {
