@@ -22,39 +22,88 @@ const (
 // Recorder writes events in batches, off the path of the requests that report them. An event
 // that cannot be stored, because the queue is full or the store does not answer, goes to the
 // log in full, so that it is not lost.
+//
+// Reporting an event wakes nobody: the writer looks after a moment, or sooner once a whole batch
+// waits. Waking it each time would cost every request a change of goroutines, and under load
+// hold up the connections that are not being served.
 type Recorder struct {
 	sink   Sink
 	log    *slog.Logger
 	caller func(context.Context) (address, requestID string)
-	queue  chan Event
+	wake   chan struct{} // holds one: there is something to write
 	done   chan struct{}
 
-	mu     sync.RWMutex // guards closed, and with it sending on queue
-	closed bool
+	mu      sync.Mutex
+	waiting []Event
+	armed   bool // the writer was told, or the timer will tell it
+	timer   *time.Timer
+	closed  bool
 }
 
 // NewRecorder returns a recorder; call Close to write what is left. caller names who made the
 // request of a context.
 func NewRecorder(sink Sink, log *slog.Logger, caller func(context.Context) (address, requestID string)) *Recorder {
-	r := &Recorder{sink: sink, log: log, caller: caller, queue: make(chan Event, queueLength), done: make(chan struct{})}
+	r := &Recorder{sink: sink, log: log, caller: caller, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r.timer = time.AfterFunc(batchDelay, r.tell)
+	r.timer.Stop()
 	go r.run()
 	return r
+}
+
+// tell wakes the writer, who looks at everything that waits.
+func (r *Recorder) tell() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // told already
+	}
 }
 
 // Record takes an event and returns at once.
 func (r *Recorder) Record(ctx context.Context, e Event) {
 	e = r.complete(ctx, e)
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.closed { // a request that outlived the shutdown's grace
-		r.toLog(e, "recorder is closed")
-		return
+	if why := r.enqueue(e); why != "" {
+		r.toLog(e, why)
 	}
-	select {
-	case r.queue <- e:
-	default:
-		r.toLog(e, "queue is full")
+}
+
+// enqueue says why an event cannot wait to be written, "" if it does.
+func (r *Recorder) enqueue(e Event) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed: // a request that outlived the shutdown's grace
+		return "recorder is closed"
+	case len(r.waiting) >= queueLength:
+		return "queue is full"
 	}
+	r.waiting = append(r.waiting, e)
+	switch {
+	case len(r.waiting) == batchLength:
+		r.timer.Stop()
+		r.armed = true
+		r.tell()
+	case !r.armed:
+		r.armed = true
+		r.timer.Reset(batchDelay)
+	}
+	return ""
+}
+
+// take removes and returns up to a batch of what waits; more says whether to come back at once.
+func (r *Recorder) take(batch []Event) (taken []Event, more, closed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(len(r.waiting), batchLength)
+	taken = append(batch[:0], r.waiting[:n]...)
+	rest := copy(r.waiting, r.waiting[n:])
+	clear(r.waiting[rest:]) // let go of what they point to
+	r.waiting = r.waiting[:rest]
+	more = rest >= batchLength || r.closed && rest > 0
+	r.armed = rest > 0
+	if r.armed && !more {
+		r.timer.Reset(batchDelay)
+	}
+	return taken, more, r.closed
 }
 
 // Write stores an event before it returns: for what must not be lost in a crash, as a sign-in.
@@ -78,46 +127,30 @@ func (r *Recorder) complete(ctx context.Context, e Event) Event {
 // it again: a shutdown cannot wait for each batch.
 func (r *Recorder) Close() {
 	r.mu.Lock()
-	if !r.closed {
-		r.closed = true
-		close(r.queue)
-	}
+	r.closed = true
+	r.timer.Stop()
 	r.mu.Unlock()
+	r.tell()
 	<-r.done
-}
-
-func (r *Recorder) closing() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.closed
 }
 
 func (r *Recorder) run() {
 	defer close(r.done)
 	batch := make([]Event, 0, batchLength)
 	var failed error
-	for first := range r.queue {
-		batch = append(batch[:0], first)
-		timer := time.NewTimer(batchDelay)
-	fill:
-		for len(batch) < batchLength {
-			select {
-			case e, ok := <-r.queue:
-				if !ok {
-					break fill
-				}
-				batch = append(batch, e)
-			case <-timer.C:
-				break fill
+	for range r.wake {
+		for more, closed := true, false; more; {
+			batch, more, closed = r.take(batch)
+			if len(batch) > 0 && (failed == nil || !closed) {
+				failed = r.write(batch)
 			}
-		}
-		timer.Stop()
-		if failed == nil || !r.closing() {
-			failed = r.write(batch)
-		}
-		if failed != nil {
-			for _, e := range batch {
-				r.toLog(e, failed.Error())
+			if failed != nil {
+				for _, e := range batch {
+					r.toLog(e, failed.Error())
+				}
+			}
+			if closed && !more {
+				return
 			}
 		}
 	}

@@ -34,7 +34,10 @@ type seenCache struct {
 }
 
 func newSeenCache() seenCache {
-	return seenCache{otter.Must(&otter.Options[[sha256.Size]byte, *seen]{MaximumSize: seenTokens})}
+	return seenCache{otter.Must(&otter.Options[[sha256.Size]byte, *seen]{
+		MaximumSize: seenTokens,
+		Executor:    func(upkeep func()) { upkeep() }, // on the caller, who waits for nothing: a goroutine costs more
+	})}
 }
 
 // readAccessToken checks that a token is an access token of ours that has not expired: by

@@ -64,6 +64,7 @@ func NewKept[K comparable, V any](k Keeping[K, V]) *Kept[K, V] {
 		group = k.Group
 	}
 	c := &Kept[K, V]{group: group, entries: otter.Must(&otter.Options[K, entry[V]]{
+		Executor:      func(upkeep func()) { upkeep() }, // on the caller, who waits for nothing: a goroutine costs more
 		MaximumWeight: k.Weight, Weigher: weigh, ExpiryCalculator: otter.ExpiryWriting[K, entry[V]](k.TTL),
 	})}
 	c.load = func(ctx context.Context, key K) (entry[V], error) {
