@@ -13,9 +13,9 @@ func (r *rooms) routes() []server.Route {
 	i := r.issuer
 	cors := func(h http.HandlerFunc) http.Handler { return i.CORS(h) }
 	list := []server.Route{
-		{Method: "GET", Pattern: issuer.PathOpenIDConfiguration, Handler: cors(i.ServeMetadata)},
-		{Method: "GET", Pattern: issuer.PathOAuthConfiguration, Handler: cors(i.ServeMetadata)},
-		{Method: "GET", Pattern: issuer.PathJWKS, Handler: http.HandlerFunc(i.ServeJWKS)},
+		{Method: "GET", Pattern: issuer.PathOpenIDConfiguration, Handler: cors(i.ServeMetadata), Quiet: true},
+		{Method: "GET", Pattern: issuer.PathOAuthConfiguration, Handler: cors(i.ServeMetadata), Quiet: true},
+		{Method: "GET", Pattern: issuer.PathJWKS, Handler: http.HandlerFunc(i.ServeJWKS), Quiet: true},
 
 		{Method: "GET", Pattern: issuer.PathAuthorize, Handler: http.HandlerFunc(i.ServeAuthorize)},
 		{Method: "POST", Pattern: issuer.PathAuthorize, Handler: http.HandlerFunc(i.ServeAuthorize)},

@@ -22,6 +22,7 @@ type exchange struct {
 	idHeader [1]string // the value of X-Request-Id
 	client   client
 	route    string // set by dispatch, read by observe
+	quiet    bool   // see Route
 	recorder recorder
 
 	deadline time.Time // zero: none; set before the handler runs

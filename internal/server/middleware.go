@@ -42,11 +42,14 @@ func (s *Server) identify(next http.Handler) http.Handler {
 // the caller, which is always this line, and the context of the request would have the handler
 // copy the record to add the id.
 func (s *Server) logAccess(e *exchange, method string, d time.Duration) {
-	h, ctx := s.cfg.Log.Handler(), context.Background()
-	if !h.Enabled(ctx, slog.LevelInfo) {
+	h, ctx, level := s.cfg.Log.Handler(), context.Background(), slog.LevelInfo
+	if e.quiet && e.recorder.code() < http.StatusBadRequest {
+		level = slog.LevelDebug
+	}
+	if !h.Enabled(ctx, level) {
 		return
 	}
-	line := slog.NewRecord(s.cfg.Now(), slog.LevelInfo, "request", 0)
+	line := slog.NewRecord(s.cfg.Now(), level, "request", 0)
 	line.AddAttrs(
 		slog.String("method", method),
 		slog.String("route", e.route),

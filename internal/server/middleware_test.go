@@ -370,3 +370,23 @@ func TestRoutesThatContradictOneAnotherAreAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestQuietRoutesAreLoggedAtDebugLevelUnlessTheyFail(t *testing.T) {
+	t.Parallel()
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	quiet, failing, loud := route("GET", "/quiet", status(200)), route("GET", "/failing", status(503)), route("GET", "/loud", status(200))
+	quiet.Quiet, failing.Quiet = true, true
+	s := start(t, server.Config{Routes: []server.Route{quiet, failing, loud}})
+	for _, c := range []struct{ method, path, level string }{
+		{"GET", "/quiet", "DEBUG"}, {"GET", "/failing", "INFO"}, {"GET", "/loud", "INFO"}, {"POST", "/quiet", "INFO"},
+	} {
+		before := len(s.log.records("request"))
+		s.do(c.method, s.url+c.path, nil)
+		wait(t, "a line", func() bool { return len(s.log.records("request")) > before })
+		if got := s.log.records("request")[before]["level"]; got != c.level {
+			t.Errorf("%s %s: %v, want %s", c.method, c.path, got, c.level)
+		}
+	}
+}

@@ -29,6 +29,9 @@ type Route struct {
 	// declares more is refused with 413 before the handler; one that turns out to be longer
 	// makes reads fail with *http.MaxBytesError.
 	MaxBody int64
+	// Quiet keeps successful answers out of the access log, unless it shows the level debug:
+	// for public documents that every verifier fetches all day. Metrics count them.
+	Quiet bool
 	// Timeout is the deadline of the request's context; 0 means Config.RequestTimeout.
 	Timeout time.Duration
 }
@@ -143,6 +146,7 @@ func (s *Server) dispatch(e *endpoint) http.Handler {
 			s.cfg.Refuse(w, r, http.StatusMethodNotAllowed)
 			return
 		}
+		exchangeOf(r.Context()).quiet = route.Quiet
 		s.limit(route, w, r)
 	})
 }
