@@ -144,6 +144,24 @@ func TestDuplicatedParametersAreRefused(t *testing.T) {
 	}
 }
 
+func TestAParameterWithoutAValueIsNone(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	p := a.Browser(t).Get(a.AuthorizeURL("spa", "request=", "request_uri=", "registration=", "max_age=", "resource=", "id_token_hint=", "response_mode="))
+	if !p.HasForm("/login") { // RFC 6749 §3.1
+		t.Errorf("%d, sent to %v", p.Status, p.Away)
+	}
+	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "client_id=")); p.Away != nil || p.Status != http.StatusBadRequest {
+		t.Errorf("no client: %d, sent to %v, want a page", p.Status, p.Away)
+	}
+	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "code_challenge=", "code_challenge_method=")); p.Away == nil || p.Away.Query().Get("error") != "invalid_request" {
+		t.Errorf("no challenge: %d, sent to %v", p.Status, p.Away)
+	}
+	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "nonce=") + "&nonce="); p.Away == nil || p.Away.Query().Get("error") != "invalid_request" {
+		t.Errorf("twice without a value: %d, sent to %v", p.Status, p.Away)
+	}
+}
+
 func TestRedirectURIsOfNativeApps(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)

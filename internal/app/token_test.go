@@ -261,6 +261,9 @@ func TestClientAuthentication(t *testing.T) {
 		"post":                            {with(refresh, "client_id", "post", "client_secret", secret), nil, "invalid_grant"},
 		"confidential without its secret": {with(machine, "client_id", "machine"), nil, "invalid_client"},
 		"public with a secret":            {with(refresh, "client_id", "spa", "client_secret", "x"), nil, "invalid_client"},
+		"public with an empty secret":     {with(refresh, "client_id", "spa", "client_secret", ""), nil, "invalid_grant"}, // RFC 6749 §3.2
+		"post, empty secret":              {with(refresh, "client_id", "post", "client_secret", ""), nil, "invalid_client"},
+		"basic and an empty post":         {with(machine, "client_id", "", "client_secret", ""), apptest.Basic("machine"), ""},
 		"public":                          {with(refresh, "client_id", "spa"), nil, "invalid_grant"},
 		"nobody":                          {machine, nil, "invalid_client"},
 		"assertion":                       {with(machine, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", "a.b.c"), nil, "invalid_client"},

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/signet-id/signet/internal/formdata"
 )
 
 // void reports whether the token was recalled.
@@ -46,7 +48,7 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (token string, ok bool)
 		token = strings.TrimSpace(rest)
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		form, err := postForm(w, r)
+		form, err := formdata.Post(w, r, maxValueBytes)
 		if err != nil || len(form["access_token"]) > 1 || token != "" && form.Has("access_token") {
 			return "", false
 		}

@@ -18,7 +18,7 @@ const repeatable = "resource"
 // postForm reads the parameters of a POST request from its body (RFC 6749 Appendix B).
 func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	form, err := formdata.Post(w, r, maxValueBytes)
-	return form, invalidForm(err)
+	return omitEmpty(form), invalidForm(err)
 }
 
 // requestForm reads the parameters of an endpoint that takes GET and POST: from the query, or
@@ -28,7 +28,19 @@ func requestForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return postForm(w, r)
 	}
 	form, err := formdata.Query(r, maxValueBytes)
-	return form, invalidForm(err)
+	return omitEmpty(form), invalidForm(err)
+}
+
+// omitEmpty drops parameters sent without a value, which count as not sent (RFC 6749 §3.1,
+// §3.2). One that occurs twice stays, to be refused, and so does an empty redirect_uri: where to
+// send people is not guessed from a mistake.
+func omitEmpty(form url.Values) url.Values {
+	for name, values := range form {
+		if len(values) == 1 && values[0] == "" && name != "redirect_uri" {
+			delete(form, name)
+		}
+	}
+	return form
 }
 
 // checkDuplicates refuses parameters that occur more than once (RFC 6749 §3.1, §3.2).
