@@ -26,9 +26,6 @@ func (e *protocolFault) hint(text string) *protocolFault {
 	return &out
 }
 
-// is reports whether e has the code of other.
-func (e *protocolFault) is(other *protocolFault) bool { return e.code == other.code }
-
 func fault(status int, code, text string) *protocolFault {
 	return &protocolFault{status, code, text}
 }
