@@ -72,6 +72,7 @@ check-format:
 
 check-code: .tools/golangci-lint
 	.tools/golangci-lint run
+	cd bench && ../.tools/golangci-lint run
 
 fmt: ## Format the Go code
 	gofmt -w $(GO_DIRS)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/signet-id/signet/internal/telemetry"
 )
 
 // middleware wraps the routes, outermost first:
@@ -38,28 +39,15 @@ func (s *Server) identify(next http.Handler) http.Handler {
 	})
 }
 
-// logAccess writes the access-log line. It goes to the handler directly: a Logger would look up
-// the caller, which is always this line, and the context of the request would have the handler
-// copy the record to add the id.
 func (s *Server) logAccess(e *exchange, method string, d time.Duration) {
-	h, ctx, level := s.cfg.Log.Handler(), context.Background(), slog.LevelInfo
+	level := slog.LevelInfo
 	if e.quiet && e.recorder.code() < http.StatusBadRequest {
 		level = slog.LevelDebug
 	}
-	if !h.Enabled(ctx, level) {
-		return
-	}
-	line := slog.NewRecord(s.cfg.Now(), level, "request", 0)
-	line.AddAttrs(
-		slog.String("method", method),
-		slog.String("route", e.route),
-		slog.Int("status", e.recorder.code()),
-		slog.Int64("bytes", e.recorder.bytes),
-		slog.Int64("duration_us", d.Microseconds()),
-		slog.String("client_ip", e.client.addr.String()),
-		slog.String("request_id", e.id),
-	)
-	_ = h.Handle(ctx, line) // like Logger, which has nobody to tell either
+	telemetry.LogAccess(s.cfg.Log, telemetry.Access{
+		At: s.cfg.Now(), Level: level, Method: method, Route: e.route, Status: e.recorder.code(), Bytes: e.recorder.bytes,
+		Duration: d, Client: e.client.addr, RequestID: e.id,
+	})
 }
 
 // usableID keeps a proxy's id out of the log when it could forge or flood lines.

@@ -94,7 +94,8 @@ func (b *Batch) Close() {
 // urgentHandler lets what people wait for out of the batch at once.
 type urgentHandler struct {
 	slog.Handler
-	batch *Batch
+	batch     *Batch
+	plainJSON bool // writes JSON, with no attributes or groups of its own
 }
 
 func (h urgentHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -106,9 +107,9 @@ func (h urgentHandler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h urgentHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return urgentHandler{h.Handler.WithAttrs(attrs), h.batch}
+	return urgentHandler{h.Handler.WithAttrs(attrs), h.batch, false}
 }
 
 func (h urgentHandler) WithGroup(name string) slog.Handler {
-	return urgentHandler{h.Handler.WithGroup(name), h.batch}
+	return urgentHandler{h.Handler.WithGroup(name), h.batch, false}
 }

@@ -21,7 +21,7 @@ func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	}
 	h = requestHandler{h}
 	if b, ok := w.(*Batch); ok {
-		h = urgentHandler{h, b}
+		h = urgentHandler{h, b, format != "text"}
 	}
 	return slog.New(h)
 }
