@@ -80,7 +80,7 @@ type Rotation struct {
 type Rotated struct {
 	Grant
 	Generation uint32 // of the successor
-	Retried    bool   // the successor had been handed out before
+	Retried    bool   // the successor had been handed out before; not said when both fell into one microsecond
 	Subject    directory.Subject
 }
 

@@ -10,14 +10,15 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 )
 
-// seenTokens is how many access tokens are remembered; about a kilobyte each.
-const seenTokens = 8192
+// seenBytes bounds what remembered access tokens take: some five thousand of the usual size.
+const seenBytes = 16 << 20
 
 // seen is an access token whose signature, type, issuer and claims were found good. It is
 // shared: nobody changes it.
 type seen struct {
 	accessClaims
 	keys string // the entity tag of the keys it was checked against
+	size uint32 // about what it takes, in bytes
 	// body is the answer to an introspection, made by the first one that asks.
 	body atomic.Pointer[[]byte]
 }
@@ -35,8 +36,9 @@ type seenCache struct {
 
 func newSeenCache() seenCache {
 	return seenCache{otter.Must(&otter.Options[[sha256.Size]byte, *seen]{
-		MaximumSize: seenTokens,
-		Executor:    func(upkeep func()) { upkeep() }, // on the caller, who waits for nothing: a goroutine costs more
+		MaximumWeight: seenBytes,
+		Weigher:       func(_ [sha256.Size]byte, s *seen) uint32 { return s.size },
+		Executor:      func(upkeep func()) { upkeep() }, // on the caller, who waits for nothing: a goroutine costs more
 	})}
 }
 
@@ -52,7 +54,8 @@ func (i *Issuer) readAccessToken(token string) (*seen, error) {
 		if err != nil {
 			return nil, err
 		}
-		s = &seen{keys: tag}
+		// The claims with what they point to, the answer made of them, and the entry itself.
+		s = &seen{keys: tag, size: uint32(2*len(payload) + 1024)}
 		if err := json.Unmarshal(payload, &s.accessClaims); err != nil || s.Issuer != i.URL {
 			return nil, errdefs.ErrUnauthenticated
 		}
