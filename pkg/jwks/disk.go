@@ -31,8 +31,9 @@ type diskCopy struct {
 	Age          int64     `json:"age"`
 	MaxAge       int64     `json:"max_age"`
 	StaleIfError int64     `json:"stale_if_error"`
-	ETag         string    `json:"etag,omitempty"`
-	Document     []byte    `json:"document"` // byte for byte: the tag is of these bytes
+	Document     []byte    `json:"document"`
+	// No entity tag: the issuer is asked for the document and not whether it has changed, so
+	// that whoever altered the file and kept the tag is not confirmed by the issuer.
 }
 
 // restore returns the document of the CacheFile, nil if there is none that may be used.
@@ -78,7 +79,7 @@ func (s *Set) readCopy() (*document, error) {
 	// Counted back from now, so that the monotonic clock goes on from here.
 	d.asked, d.age = now.Add(-max(old, 0)), age
 	d.fresh, d.usable = d.lifetime.fresh(age), d.lifetime.usable(age)
-	d.etag, d.fromDisk = sendable(c.ETag), true
+	d.fromDisk = true
 	if !d.good(now) {
 		return nil, fmt.Errorf("it is of %s and too old to be used", c.Asked.UTC().Format(time.RFC3339))
 	}
@@ -156,7 +157,6 @@ func (s *Set) writeCopy(d *document) error {
 		Age:          int64(d.age / time.Second),
 		MaxAge:       int64(d.maxAge / time.Second),
 		StaleIfError: int64(d.stale / time.Second),
-		ETag:         d.etag,
 		Document:     d.body,
 	})
 	if err != nil {

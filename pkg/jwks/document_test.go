@@ -141,7 +141,7 @@ func TestDocumentsThatAreRefusedAsAWhole(t *testing.T) {
 			t.Parallel()
 			_, _, err := parse([]byte(tt.body))
 			for _, e := range all {
-				if errors.Is(err, e) != (e == tt.want) {
+				if errors.Is(err, e) != errors.Is(tt.want, e) {
 					t.Errorf("error %v, want %v and nothing else", err, tt.want)
 				}
 			}

@@ -113,7 +113,6 @@ func sendable(etag string) string {
 // were (RFC 9111 §3.2).
 func renew(h http.Header, before *document) *document {
 	d := *before
-	d.fromDisk = false
 	if l := readLifetime(h); l.stated {
 		d.lifetime = l
 	}

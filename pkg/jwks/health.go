@@ -62,6 +62,10 @@ func (h Health) OK() bool { return h.State == Fresh || h.State == Stale }
 
 // String says it in a sentence, for a health page or a log.
 func (h Health) String() string {
+	count := fmt.Sprintf("%d keys", len(h.Keys))
+	if len(h.Keys) == 1 {
+		count = "1 key"
+	}
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	why := "no fetch has ended yet"
 	if h.Err != nil {
@@ -75,19 +79,19 @@ func (h Health) String() string {
 	case Never:
 		return fmt.Sprintf("no keys were ever loaded from %s, so no token can be accepted: %s", h.URL, why)
 	case Fresh:
-		s := fmt.Sprintf("%d keys%s, fresh until %s", len(h.Keys), disk, at(h.FreshUntil))
+		s := fmt.Sprintf("%s%s, fresh until %s", count, disk, at(h.FreshUntil))
 		if h.Err != nil {
 			s += "; the latest fetch failed: " + why
 		}
 		return s
 	case Stale:
-		s := fmt.Sprintf("%d keys%s of %s, stale, still used until %s", len(h.Keys), disk, at(h.LoadedAt), at(h.UsableUntil))
+		s := fmt.Sprintf("%s%s of %s, stale, still used until %s", count, disk, at(h.LoadedAt), at(h.UsableUntil))
 		if h.Err != nil {
 			s += " because they cannot be renewed: " + why
 		}
 		return s
 	case Expired:
-		s := fmt.Sprintf("the %d keys%s of %s are too old since %s, so no token can be accepted", len(h.Keys), disk, at(h.LoadedAt), at(h.UsableUntil))
+		s := fmt.Sprintf("%s%s of %s, too old since %s, so no token can be accepted", count, disk, at(h.LoadedAt), at(h.UsableUntil))
 		if h.Err != nil {
 			s += ": " + why
 		}

@@ -23,7 +23,7 @@ func TestOnlyCopiesOfOurOwnOrOfRootAreTrusted(t *testing.T) {
 
 func TestACopyOfSomebodyElseIsNotRead(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "jwks.json")
+	path := filepath.Join(folder(t), "jwks.json")
 	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,22 @@ func TestA304RenewsWhatIsThere(t *testing.T) {
 	})
 }
 
+func TestA304ToARequestWithoutConditionRenewsNothing(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(jwkSet(jwk(t, "a", nil)), signetCaching) // without ETag
+	still(t, i, nil, func(t *testing.T, s *Set) {
+		before := settled(s)
+		time.Sleep(time.Minute)
+		i.change(func(i *issuer) { i.status = http.StatusNotModified })
+		if err := s.Refresh(t.Context()); !errors.Is(err, ErrStatus) {
+			t.Errorf("error %v, want ErrStatus", err)
+		}
+		if h := s.Health(); !h.UsableUntil.Equal(before.UsableUntil) {
+			t.Errorf("usable until %v, was %v", h.UsableUntil, before.UsableUntil)
+		}
+	})
+}
+
 func TestA200ReplacesTheWholeSet(t *testing.T) {
 	t.Parallel()
 	a, b, c := newKey(t, "a"), newKey(t, "b"), newKey(t, "c")
@@ -302,7 +318,7 @@ func TestNothingRunsAfterTheContextEnds(t *testing.T) {
 		i := newIssuer(jwkSet(jwk(t, "a", nil)), "max-age=300, stale-if-error=600")
 		synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 			ctx, cancel := context.WithCancel(t.Context())
-			s, err := New(ctx, Config{URL: testURL, Client: &http.Client{Transport: i}, CacheFile: t.TempDir() + "/jwks"})
+			s, err := New(ctx, Config{URL: testURL, Client: &http.Client{Transport: i}, CacheFile: folder(t) + "/jwks"})
 			if err != nil {
 				t.Fatal(err)
 			}
