@@ -151,6 +151,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		subjects: directory.NewCache(db.Directory(), heard, o.Now),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 	}
+	metrics.ObserveCutoffs(r.cutoffs.Len)
 	db.OnCutoff(r.cutoffs.Note, o.Now)
 	r.issuer = issuer.New(issuer.Config{
 		URL:        c.Issuer,

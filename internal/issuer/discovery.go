@@ -116,16 +116,25 @@ func (i *Issuer) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(m.body)
 }
 
+// keySetHeaders are the values of headers that change only with the published keys. They are
+// shared by all answers, which nobody changes.
+type keySetHeaders struct{ tag, cacheControl []string }
+
 // ServeJWKS answers with the public keys from memory, so it goes on while the database is
 // down. Everyone may read it: that is what it is for.
 func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
 	body, etag := i.Keys.Document()
+	s := i.keySet.Load()
+	if s == nil || s.tag[0] != etag {
+		s = &keySetHeaders{tag: []string{etag}, cacheControl: []string{i.Keys.CacheControl()}}
+		i.keySet.Store(s)
+	}
 	h := w.Header()
-	h.Set("ETag", etag)
-	h.Set("Cache-Control", i.Keys.CacheControl())
+	h["Etag"] = s.tag
+	h["Cache-Control"] = s.cacheControl
 	h["Access-Control-Allow-Origin"] = everyone
 	h["X-Content-Type-Options"] = noSniff
-	if matchesETag(r.Header.Values("If-None-Match"), etag) {
+	if matchesETag(r.Header["If-None-Match"], etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -136,6 +145,12 @@ func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
 // matchesETag compares weakly, as If-None-Match asks for (RFC 9110 §13.1.2): a proxy that
 // compresses on the way turns our strong tag into a weak one.
 func matchesETag(conditions []string, etag string) bool {
+	if len(conditions) == 0 {
+		return false
+	}
+	if len(conditions) == 1 && conditions[0] == etag { // what verifiers send
+		return true
+	}
 	for tag := range strings.SplitSeq(strings.Join(conditions, ","), ",") {
 		tag = strings.TrimSpace(tag)
 		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-id/signet/internal/audit"
@@ -144,6 +145,7 @@ type Issuer struct {
 	Config
 	metadata metadataCache
 	seen     seenCache
+	keySet   atomic.Pointer[keySetHeaders]
 }
 
 // New returns the issuer of c.

@@ -2,7 +2,7 @@ package revocation
 
 import (
 	"context"
-	"crypto/sha256"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -29,24 +29,30 @@ type Register struct {
 	heard *replica.Announcements
 	now   func() time.Time
 
+	seeds   seeds
 	mu      sync.RWMutex
 	cutoffs map[digest]int64 // expiry in Unix seconds
 }
 
-// digest stands for a kind and a subject: 24 bytes a cutoff instead of a hundred.
-type digest [16]byte
+// digest stands for a kind and a subject: 24 bytes a cutoff instead of a hundred. It is made
+// with random seeds of this process, so that nobody can choose two subjects that share one.
+type digest [2]uint64
 
-func digestOf(k Kind, subject string) digest {
+type seeds [2]maphash.Seed
+
+func (s *seeds) digest(k Kind, subject string) (d digest) {
 	var buf [96]byte // holds every subject of ours without an allocation
 	b := append(append(append(buf[:0], k...), 0), subject...)
-	sum := sha256.Sum256(b)
-	return digest(sum[:16])
+	for i := range d {
+		d[i] = maphash.Bytes(s[i], b)
+	}
+	return d
 }
 
 // NewRegister returns an empty register, which asks the store until heard is current. heard may
 // be confirmed once everything was loaded, and announced cutoffs noted.
 func NewRegister(store Store, heard *replica.Announcements, now func() time.Time) *Register {
-	return &Register{store: store, heard: heard, now: now, cutoffs: make(map[digest]int64)}
+	return &Register{store: store, heard: heard, now: now, seeds: seeds{maphash.MakeSeed(), maphash.MakeSeed()}, cutoffs: make(map[digest]int64)}
 }
 
 // Void reports whether a token with these claims was recalled; "" matches nothing. The error
@@ -67,7 +73,7 @@ func (r *Register) holds(k Kind, subject string) bool {
 	if subject == "" {
 		return false
 	}
-	d := digestOf(k, subject)
+	d := r.seeds.digest(k, subject)
 	r.mu.RLock()
 	_, ok := r.cutoffs[d]
 	r.mu.RUnlock()
@@ -76,7 +82,7 @@ func (r *Register) holds(k Kind, subject string) bool {
 
 // Note adds a cutoff that was stored.
 func (r *Register) Note(c Cutoff) {
-	d, expires := digestOf(c.Kind, c.Subject), c.ExpiresAt.Unix()
+	d, expires := r.seeds.digest(c.Kind, c.Subject), c.ExpiresAt.Unix()
 	r.mu.Lock()
 	r.cutoffs[d] = max(r.cutoffs[d], expires)
 	r.mu.Unlock()

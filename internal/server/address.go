@@ -35,6 +35,9 @@ func (s *Server) client(r *http.Request) client {
 	}
 	c.addr = plain(peer.Addr())
 	c.viaProxy = s.trusted(c.addr)
+	if !c.viaProxy { // nothing that it says of others is believed
+		return c
+	}
 	hops := xForwarded(r.Header)
 	if s.cfg.ForwardedRFC7239 {
 		hops = forwarded(r.Header)

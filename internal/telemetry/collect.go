@@ -59,6 +59,14 @@ func (m *Metrics) ObservePasswordQueue(waiting func() int) {
 	}, func() float64 { return float64(waiting()) }))
 }
 
+// ObserveCutoffs adds signet_cutoffs, read from held at each scrape. Call it once.
+func (m *Metrics) ObserveCutoffs(held func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_cutoffs",
+		Help: "Cutoffs that this replica holds in memory: recalled grants, sessions and tokens that have not expired.",
+	}, func() float64 { return float64(held()) }))
+}
+
 // SigningKey is one key of the ring as operators see it.
 type SigningKey struct{ KID, Alg, State string }
 

@@ -20,7 +20,9 @@ type Metrics struct {
 	httpRequests *prometheus.CounterVec
 	httpDuration *prometheus.HistogramVec
 	httpInFlight prometheus.Gauge
-	httpSeries   sync.Map // series to *counted: what each request would look up again
+
+	seriesMu sync.RWMutex
+	series   map[series]*counted // what each request would look up again
 
 	tokens         *prometheus.CounterVec
 	signIns        *prometheus.CounterVec
@@ -44,6 +46,7 @@ func NewMetrics(build Build) *Metrics {
 	}
 	m := &Metrics{
 		registry:     r,
+		series:       map[series]*counted{},
 		httpRequests: counter("signet_http_requests_total", "Requests on the public listener, by route pattern.", "route", "method", "code"),
 		httpDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_http_request_duration_seconds",
@@ -86,15 +89,20 @@ func (m *Metrics) RequestStarted() { m.httpInFlight.Inc() }
 func (m *Metrics) RequestDone(route, method string, code int, d time.Duration) {
 	m.httpInFlight.Dec()
 	of := series{route, knownMethod(method), code}
-	c, ok := m.httpSeries.Load(of)
-	if !ok {
-		c, _ = m.httpSeries.LoadOrStore(of, &counted{
+	m.seriesMu.RLock()
+	c := m.series[of]
+	m.seriesMu.RUnlock()
+	if c == nil {
+		c = &counted{
 			requests: m.httpRequests.WithLabelValues(of.route, of.method, strconv.Itoa(code)),
 			duration: m.httpDuration.WithLabelValues(of.route, of.method),
-		})
+		}
+		m.seriesMu.Lock()
+		m.series[of] = c
+		m.seriesMu.Unlock()
 	}
-	c.(*counted).requests.Inc()
-	c.(*counted).duration.Observe(d.Seconds())
+	c.requests.Inc()
+	c.duration.Observe(d.Seconds())
 }
 
 type series struct {

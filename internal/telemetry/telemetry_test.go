@@ -69,6 +69,7 @@ func TestMetricsHaveTheDocumentedNamesAndFollowTheConvention(t *testing.T) {
 	m.PasswordHashed("argon2id", 20*time.Millisecond)
 	m.PasswordRefused()
 	m.ObservePasswordQueue(func() int { return 7 })
+	m.ObserveCutoffs(func() int { return 8 })
 	m.ObservePool(func() telemetry.PoolStats { return pool{} })
 	m.ObserveSigningKeys(func() []telemetry.SigningKey {
 		return []telemetry.SigningKey{{KID: "k1", Alg: "ES256", State: "active"}, {KID: "k2", Alg: "ES256", State: "next"}}
@@ -89,6 +90,7 @@ func TestMetricsHaveTheDocumentedNamesAndFollowTheConvention(t *testing.T) {
 		`signet_password_hash_duration_seconds_count{algorithm="argon2id"} 1`,
 		`signet_password_hash_refused_total 1`,
 		`signet_password_hash_queue 7`,
+		`signet_cutoffs 8`,
 		`signet_db_pool_acquired_connections 1`,
 		`signet_db_pool_idle_connections 2`,
 		`signet_db_pool_max_connections 3`,
