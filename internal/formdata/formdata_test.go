@@ -2,9 +2,11 @@ package formdata_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -102,7 +104,7 @@ func TestRepeatedParametersAreRefusedSaveThoseNamed(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "a=1&b=2", "a=%00", "%ff", "a;b", "a=%C3%A9", "&&&=", "a=%zz"} {
+	for _, seed := range []string{"", "a=1&b=2", "a=%00", "%ff", "a;b", "a=%C3%A9", "&&&=", "a=%zz", "a=b=c&a&=x", "=&a+b=+"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -112,6 +114,9 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%v, %v", form, err)
 			}
 			return
+		}
+		if same, err := url.ParseQuery(s); err != nil || !maps.EqualFunc(form, same, slices.Equal) {
+			t.Fatalf("%q: %v, url.ParseQuery says %v, %v", s, form, same, err)
 		}
 		for name, values := range form {
 			for _, v := range values {
