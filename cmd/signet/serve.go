@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,20 +29,11 @@ database. On SIGTERM it stops accepting work, finishes requests in flight and ex
 			if err != nil {
 				return err
 			}
-			collectLess(p.environ)
+			defer tendMemory(cmd.Context(), p.environ)()
 			out := telemetry.NewBatch(p.stderr)
 			defer out.Close()
 			return assemble(cmd.Context(), c, telemetry.NewLogger(out, c.Log.Level, c.Log.Format))
 		},
-	}
-}
-
-// collectLess lets garbage grow to twice what is in use before it is collected. A replica uses
-// a few megabytes, and at Go's default a tenth of the time of a token request went into
-// collecting. Whoever sets GOGC knows better.
-func collectLess(environ []string) {
-	if !slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(200)
 	}
 }
 
