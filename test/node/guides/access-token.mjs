@@ -26,7 +26,9 @@ export class Refusal extends Error {
   /** @param {number} status @param {string} [code] @param {string} [message] @param {string} [scope] */
   constructor(status, code, message = 'Send an access token: Authorization: Bearer …', scope) {
     super(message);
-    Object.assign(this, { status, code, scope });
+    this.status = status;
+    this.code = code;
+    this.scope = scope;
   }
 }
 
@@ -84,6 +86,7 @@ export function accessTokens({ issuer, audience }) {
 
   /** Answers a Refusal (RFC 6750 §3). @param {import('node:http').ServerResponse} response @param {Refusal} refusal */
   function refuse(response, { status, code, message, scope }) {
+    /** @type {Record<string, string>} */
     const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
     if (status === 503) {
       headers['Retry-After'] = '30'; // no challenge: another token would not help
@@ -98,7 +101,10 @@ export function accessTokens({ issuer, audience }) {
   return { authorize, refuse, verify, ready: () => keys.fresh };
 }
 
-// The token of a request: from the Authorization header, once, and from nowhere else (RFC 6750 §2).
+/**
+ * The token of a request: from the Authorization header, once, and from nowhere else (RFC 6750 §2).
+ * @param {import('node:http').IncomingMessage} request
+ */
 function bearer(request) {
   const values = request.headersDistinct.authorization ?? []; // request.headers hides a second one
   if (values.length > 1) throw new Refusal(400, 'invalid_request', 'Send one Authorization header.');
