@@ -48,7 +48,7 @@ func OnError(f func(http.ResponseWriter, *http.Request, *Refusal)) Option {
 }
 
 // HideTenants answers 404 instead of 403 to a token of another tenant than Tenant and TenantFrom
-// ask for, so that its holder cannot find out which tenants there are. Answer the same to a tenant
+// ask for (ErrTenant), so that its holder cannot find out which tenants there are. Answer the same to a tenant
 // that does not exist.
 func HideTenants() Option { return func(g *Guard) { g.hideTenants = true } }
 
@@ -117,7 +117,7 @@ func (g *Guard) admit(r *http.Request, rules []Rule) (*verify.Claims, *Refusal) 
 	}
 	for _, rule := range rules {
 		if refusal := rule.check(r, claims); refusal != nil {
-			if refusal.foreignTenant && g.hideTenants {
+			if g.hideTenants && errors.Is(refusal, ErrTenant) {
 				refusal = &Refusal{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing here.", Err: refusal}
 			}
 			return nil, refusal

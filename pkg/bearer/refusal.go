@@ -20,6 +20,10 @@ const (
 	CodeUnavailable       = "temporarily_unavailable" // 503
 )
 
+// ErrTenant says that the token belongs to another tenant than Tenant or TenantFrom ask for, or to none.
+// The Refusal wraps it (403, or 404 with HideTenants). HideTenants heeds it in the *Refusal of a Check too.
+var ErrTenant = errors.New("bearer: the token belongs to another tenant")
+
 // RetryAfter is when a caller who got 503 is told to come back. Where no keys can be had, no more than
 // that passes between one fetch that failed and the next.
 const RetryAfter = 10 * time.Second
@@ -37,10 +41,9 @@ type Refusal struct {
 	Description string
 	// Scope is the scope that the route needs, names separated by blanks (RFC 6750 §3); may be empty.
 	Scope string
-	// Err is the cause. It is for logs: never write it out.
+	// Err is the cause: the Verifier's error, ErrTenant, or that of a Check; may be nil. It is for logs:
+	// never write it out.
 	Err error
-
-	foreignTenant bool
 }
 
 // Error returns the description, and the cause if there is one.

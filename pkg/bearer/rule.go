@@ -217,6 +217,6 @@ func belongs(c *verify.Claims, tenant string) bool {
 
 func foreign() *Refusal {
 	r := insufficient("", "The access token belongs to another organization.")
-	r.foreignTenant = true
+	r.Err = ErrTenant
 	return r
 }

@@ -127,6 +127,43 @@ func TestTenantsCanBeHidden(t *testing.T) {
 	}
 }
 
+func TestAnotherTenantHasAnErrorOfItsOwn(t *testing.T) {
+	t.Parallel()
+	issuer := signettest.New(t, signettest.Audience(audience), signettest.Tenant("ten_1", "acme"))
+	verifier := issuer.Verifier(t, audience)
+	for name, test := range map[string]struct {
+		rule    bearer.Rule
+		options []signettest.TokenOption
+		want    bool
+	}{
+		"another tenant":               {bearer.Tenant("globex"), nil, true},
+		"another tenant in the path":   {bearer.TenantFrom(bearer.PathValue("tenant")), nil, true},
+		"no tenant":                    {bearer.Tenant("acme"), []signettest.TokenOption{signettest.NoTenant()}, true},
+		"a check of the service's own": {bearer.Check(func(*http.Request, *verify.Claims) error { return &bearer.Refusal{Err: bearer.ErrTenant} }), nil, true},
+		"a scope that is missing":      {bearer.Scope("a"), nil, false},
+	} {
+		for _, hidden := range []bool{false, true} {
+			status := 403
+			options := []bearer.Option{bearer.OnError(func(_ http.ResponseWriter, _ *http.Request, r *bearer.Refusal) {
+				if errors.Is(r, bearer.ErrTenant) != test.want {
+					t.Errorf("%s: %v", name, r)
+				}
+			})}
+			if hidden {
+				options = append(options, bearer.HideTenants())
+				if test.want {
+					status = 404
+				}
+			}
+			mux := http.NewServeMux()
+			mux.Handle("GET /t/{tenant}", bearer.New(verifier, options...).Require(test.rule)(http.HandlerFunc(hello)))
+			if got := ask(t, mux, "/t/globex", "Bearer "+issuer.Token(test.options...)); got.status != status {
+				t.Errorf("%s: %d, want %d", name, got.status, status)
+			}
+		}
+	}
+}
+
 // A Refusal that a Check returns is one value for many requests.
 func TestAChecksOwnRefusalIsNotChanged(t *testing.T) {
 	t.Parallel()
