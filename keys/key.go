@@ -29,15 +29,15 @@ const (
 type Key struct {
 	// ID is the kid: the RFC 7638 thumbprint of Public, never reused.
 	ID        string
-	Algorithm Algorithm
+	Algorithm Algorithm // the only one that the key is used with (RFC 8725 §3.1)
 	// Public is an *ecdsa.PublicKey, *rsa.PublicKey or ed25519.PublicKey.
 	Public crypto.PublicKey
 
-	CreatedAt   time.Time
-	PublishedAt time.Time
-	ActivatedAt time.Time
-	RetiredAt   time.Time
-	RemovedAt   time.Time
+	CreatedAt   time.Time // Pending
+	PublishedAt time.Time // Next
+	ActivatedAt time.Time // Active
+	RetiredAt   time.Time // Retiring
+	RemovedAt   time.Time // Removed
 
 	// MaxExpiry is the latest expiry of anything the key is known to have signed.
 	MaxExpiry time.Time

@@ -29,8 +29,10 @@ var (
 
 // Header is what a token's header says.
 type Header struct {
+	// Algorithm is the alg; one of those that this package knows.
 	Algorithm Algorithm
-	KeyID     string
+	// KeyID is the kid, whatever the sender wrote there; "" when absent.
+	KeyID string
 	// Type is the typ as written, possibly with the prefix "application/".
 	Type string
 	// ContentType is the cty as written; "JWT" says that the payload is a token itself (RFC 7519

@@ -39,6 +39,7 @@ func (s State) String() string {
 
 // Health is how a Set stands at one moment.
 type Health struct {
+	// State says whether the keys may be used, and if not, why.
 	State State
 	// URL is that of the document.
 	URL string

@@ -49,6 +49,48 @@ func listOrders(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, "orders for ", claims.Subject)
 }
 
+// Any token is one line: a good one, or one that is wrong in a single way.
+func ExampleIssuer_Token() {
+	t, end := newT()
+	defer end()
+	issuer := signettest.New(t)
+	verifier := issuer.Verifier(t, signettest.DefaultAudience)
+
+	for _, token := range []string{
+		issuer.Token(),
+		issuer.Token(signettest.Claim("plan", "gold"), signettest.Role("admin")),
+		issuer.Token(signettest.ExpiresIn(-time.Minute)),
+		issuer.Token(signettest.Audience("https://billing.example")),
+		issuer.Token(signettest.SignedWithPublicKey()),
+	} {
+		_, err := verifier.Verify(t.Context(), token)
+		fmt.Println(err == nil, errors.Is(err, verify.ErrExpired), errors.Is(err, verify.ErrAudience), errors.Is(err, verify.ErrAlgorithm))
+	}
+	// Output:
+	// true false false false
+	// true false false false
+	// false true false false
+	// false false true false
+	// false false false true
+}
+
+// A rotation goes unnoticed: the new key was published before, and the old one stays for its tokens.
+func ExampleIssuer_Rotate() {
+	t, end := newT()
+	defer end()
+	issuer := signettest.New(t)
+	verifier := issuer.Verifier(t, signettest.DefaultAudience)
+
+	before := issuer.Token()
+	fetches := issuer.Fetches()
+	issuer.Rotate()
+	_, earlier := verifier.Verify(t.Context(), before)
+	_, later := verifier.Verify(t.Context(), issuer.Token())
+
+	fmt.Println(earlier, later, issuer.Fetches()-fetches)
+	// Output: <nil> <nil> 0
+}
+
 // A stolen key ends when the verifier next fetches the keys.
 func ExampleIssuer_Compromise() {
 	t, end := newT()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/signet-id/signet/keys"
@@ -105,6 +107,45 @@ func ExampleVerifier_Ready() {
 	}
 	fmt.Println("ready:", v.Health().OK())
 	// Output: ready: true
+}
+
+// With a copy of the keys on disk a service starts and serves while the issuer is down. Without one it
+// starts too, and its health says that it never had any.
+func ExampleConfig_cacheFile() {
+	issuer, token, stop := exampleIssuer(nil)
+	defer stop()
+	dir, err := os.MkdirTemp("", "keys")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "jwks.json") // only the service may be able to write here
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	start := func(file string) *verify.Verifier {
+		v, err := verify.New(ctx, verify.Config{Issuer: issuer, Audience: "orders", CacheFile: file})
+		if err != nil {
+			panic(err)
+		}
+		return v
+	}
+
+	first := start(file)
+	if err := first.Ready(ctx); err != nil {
+		panic(err)
+	}
+	for _, err := os.Stat(file); err != nil; _, err = os.Stat(file) {
+		time.Sleep(time.Millisecond) // nobody waits for the disk
+	}
+	stop()
+	for _, v := range []*verify.Verifier{start(file), start("")} {
+		_, err := v.Verify(ctx, token)
+		h := v.Health()
+		fmt.Println("served:", err == nil, "health:", h.State, h.OK(), "from disk:", h.FromDisk)
+	}
+	// Output:
+	// served: true health: fresh true from disk: true
+	// served: false health: never loaded false from disk: false
 }
 
 func ExampleClaim() {
