@@ -77,11 +77,11 @@ func verdicts(colour bool, last int, verdict func(row int) (has, good bool)) fun
 
 // notes are the figures that have no row of their own.
 func (r Report) notes() []string {
-	out := []string{fmt.Sprintf("start to first answer %.0f ms · memory idle %s, at its highest %s",
+	out := []string{fmt.Sprintf("start to first answer %.0f ms · memory idle %s (goal: under 60 MB), at its highest %s (goal: under 150 MB)",
 		r.Server.StartupMillis, mebibytes(r.Server.IdleBytes), mebibytes(r.Server.PeakBytes))}
 	for _, s := range r.Scenarios {
 		if s.HalfLoad != nil {
-			out = append(out, fmt.Sprintf("%s at half load (%s per second): p50 %s, p99 %s",
+			out = append(out, fmt.Sprintf("%s at half load (%s per second): p50 %s, p99 %s (goal: under 5 ms)",
 				s.Title, number(s.HalfLoad.Rate), millis(s.HalfLoad.P50), millis(s.HalfLoad.P99)))
 		}
 		if s.Password {
