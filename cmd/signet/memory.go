@@ -55,8 +55,9 @@ func tendMemory(ctx context.Context, environ []string) (stop func()) {
 	}
 }
 
-// memoryLimit leaves room for twice what is in use, so that an installation that needs much
-// memory does not spend its time collecting.
+// memoryLimit leaves room for half as much garbage as is in use, so that an installation that
+// needs much memory does not spend its time collecting, and for two password hashes.
 func memoryLimit(live uint64) int64 {
-	return max(modest, int64(2*live)+modest/2)
+	const hashes = 48 << 20
+	return max(modest, int64(live+max(live/2, hashes)))
 }

@@ -33,7 +33,7 @@ func TestTheCollectorIsSetUpUnlessTheOperatorDid(t *testing.T) {
 
 func TestTheMemoryLimitFollowsWhatIsInUse(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int64{0: modest, 20 << 20: modest, 1 << 30: 2<<30 + modest/2} {
+	for live, want := range map[uint64]int64{0: modest, 20 << 20: modest, 80 << 20: 128 << 20, 1 << 30: 3 << 29} {
 		if got := memoryLimit(live); got != want {
 			t.Errorf("%d bytes live: %d, want %d", live, got, want)
 		}
