@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -36,8 +37,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	go profile(args[0])
+	// As the product does; its memory limit has no say at the size of a benchmark.
+	debug.SetGCPercent(200)
+	out := telemetry.NewBatch(os.Stderr)
+	defer out.Close()
 	return app.Run(ctx, app.Options{
-		Config: c, Log: telemetry.NewLogger(os.Stderr, c.Log.Level, c.Log.Format),
+		Config: c, Log: telemetry.NewLogger(out, c.Log.Level, c.Log.Format),
 		Build: telemetry.Build{Version: "profiled"}, Now: time.Now,
 	})
 }
