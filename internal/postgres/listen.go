@@ -84,11 +84,11 @@ func (db *DB) Listen(ctx context.Context, l Listener) {
 
 func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 	config := db.pool.Config().ConnConfig
-	// Called while an answer is read: once a heartbeat is answered, everything that was
-	// announced before it has been handled.
 	config.RuntimeParams["application_name"] = "signet listener"
 	probe, arrived := rand.Text(), false
 	var failed error // what Handle said first
+	// Called while an answer is read: once a heartbeat is answered, everything that was
+	// announced before it has been handled.
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
 		switch {
 		case n.Channel == channelProbe:

@@ -1,16 +1,13 @@
 package jwks
 
 import (
-	"bytes"
 	"crypto"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/signet-id/signet/keys"
 )
@@ -161,32 +158,12 @@ func inspect(entry []byte) (kid string, err error) {
 	return kid, nil
 }
 
-// members reads one JSON object. Unlike json.Unmarshal it refuses names that occur twice, which
-// two readers may understand differently (RFC 8259 §4), and bytes that are not UTF-8.
+// members reads one JSON object, as strictly as package keys reads tokens.
 func members(data []byte) (map[string]json.RawMessage, error) {
-	// The token reader is lenient about syntax that json.Valid refuses.
-	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, errors.New("not valid JSON")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
 	found := make(map[string]json.RawMessage, 8)
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, _ := t.(string)
-		if _, twice := found[name]; twice {
-			return nil, fmt.Errorf("the member %.64q occurs twice", name)
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		found[name] = value
-	}
-	return found, nil
+	err := keys.Members(string(data), func(name, value string) error {
+		found[name] = json.RawMessage(value)
+		return nil
+	})
+	return found, err
 }

@@ -159,16 +159,15 @@ func startNodeService(t *testing.T, node nodetest.Node, issuer, audience string)
 	return base
 }
 
-func TestGuideForNodeServices(t *testing.T) {
-	t.Parallel()
-	node := nodetest.Find(t)
-	a, tokens := startIssued(t)
-	start := func(issuer, audience string) string { return startNodeService(t, node, issuer, audience) }
-	base := start(a.URL, apptest.Orders)
-	bearer := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
-	const invalid, insufficient = `error="invalid_token"`, `error="insufficient_scope"`
+// bearer returns the header that carries a token.
+func bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
+
+// guarded returns what every guide's service has to answer, whatever it is written in. invalid is
+// how it refuses a token that is no good for a reason.
+func guarded(tokens serviceTokens, invalid func(why string) string) map[string]request {
+	const insufficient, notValid = `error="insufficient_scope"`, "The access token is not valid."
 	realm := `Bearer realm="` + apptest.Orders + `"`
-	for name, c := range map[string]request{
+	return map[string]request{
 		"a person reads":  {"GET", "/orders", bearer(tokens.admin), 200, ""},
 		"a person writes": {"POST", "/orders", bearer(tokens.admin), 201, ""},
 		"a person reads at the address of the tenant":     {"GET", "/t/acme/orders", bearer(tokens.admin), 200, ""},
@@ -177,12 +176,12 @@ func TestGuideForNodeServices(t *testing.T) {
 		"no token":                                        {"GET", "/orders", nil, 401, realm},
 		"another scheme":                                  {"GET", "/orders", []string{"Authorization", "Basic eDp5"}, 401, realm},
 		"a token in the address":                          {"GET", "/orders?access_token=" + tokens.admin, nil, 401, realm},
-		"an expired token":                                {"GET", "/orders", bearer(tokens.expired), 401, invalid},
-		"a token for another service":                     {"GET", "/orders", bearer(tokens.billing), 401, invalid},
-		"an ID token":                                     {"GET", "/orders", bearer(tokens.id), 401, invalid},
-		"a payload that was not signed":                   {"GET", "/orders", bearer(tokens.forged), 401, invalid},
-		"a token of another issuer":                       {"GET", "/orders", bearer(tokens.foreign), 401, invalid},
-		"something that is no token":                      {"GET", "/orders", bearer("null"), 401, invalid},
+		"an expired token":                                {"GET", "/orders", bearer(tokens.expired), 401, invalid("The access token has expired.")},
+		"a token for another service":                     {"GET", "/orders", bearer(tokens.billing), 401, invalid("The access token is meant for another service.")},
+		"an ID token":                                     {"GET", "/orders", bearer(tokens.id), 401, invalid("This is not an access token.")},
+		"a payload that was not signed":                   {"GET", "/orders", bearer(tokens.forged), 401, invalid(notValid)},
+		"a token of another issuer":                       {"GET", "/orders", bearer(tokens.foreign), 401, invalid(notValid)},
+		"something that is no token":                      {"GET", "/orders", bearer("null"), 401, invalid(notValid)},
 		"two tokens":                                      {"GET", "/orders", append(bearer(tokens.admin), bearer(tokens.clerk)...), 400, `error="invalid_request"`},
 		"a header that is none":                           {"GET", "/orders", []string{"Authorization", "Bearer a b"}, 400, `error="invalid_request"`},
 		"a person without the permission":                 {"POST", "/orders", bearer(tokens.clerk), 403, insufficient + `, error_description="This needs the permission orders:write.", scope="orders:write"`},
@@ -190,8 +189,19 @@ func TestGuideForNodeServices(t *testing.T) {
 		"a machine of no tenant":                          {"GET", "/orders", bearer(tokens.homeless), 403, insufficient},
 		"a person whose application has no such scope":    {"GET", "/orders", bearer(tokens.narrow), 403, insufficient},
 		"a tenant in the address that is not the token's": {"GET", "/t/globex/orders", bearer(tokens.admin), 403, insufficient},
-		"an address that no URL parser takes":             {"GET", "//", nil, 404, ""},
-	} {
+	}
+}
+
+func TestGuideForNodeServices(t *testing.T) {
+	t.Parallel()
+	node := nodetest.Find(t)
+	a, tokens := startIssued(t)
+	start := func(issuer, audience string) string { return startNodeService(t, node, issuer, audience) }
+	base := start(a.URL, apptest.Orders)
+	const invalid = `error="invalid_token"`
+	requests := guarded(tokens, func(string) string { return invalid })
+	requests["an address that no URL parser takes"] = request{"GET", "//", nil, 404, ""}
+	for name, c := range requests {
 		t.Run(name, func(t *testing.T) { c.check(t, base) })
 	}
 	t.Run("tenants do not see each other's orders", func(t *testing.T) {
