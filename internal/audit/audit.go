@@ -30,6 +30,15 @@ const (
 	InstallationMade Action = "installation.bootstrapped"
 )
 
+// The acts of the administration, as noun.verb: tenant.created, member.suspended and so on. They
+// are stored in the transaction that makes the change; AdminDenied is an attempt that was not let.
+const (
+	TenantCreated Action = "tenant.created"
+	TenantUpdated Action = "tenant.updated"
+	TenantDeleted Action = "tenant.deleted"
+	AdminDenied   Action = "admin.denied"
+)
+
 // Event is one fact. Zero fields are unknown or do not apply.
 type Event struct {
 	At        time.Time
@@ -40,6 +49,8 @@ type Event struct {
 	Session   id.Session
 	Grant     id.Grant
 	TokenID   string // jti
+	Actor     string // usr_… or a client id: who acted, when that is not User or Client
+	Target    string // what was acted upon, as in "usr_…" or a role's name
 	Address   string // of the caller
 	RequestID string
 	Detail    map[string]string // small, never a secret

@@ -164,6 +164,6 @@ func (r *Recorder) write(batch []Event) error {
 
 func (r *Recorder) toLog(e Event, why string) {
 	r.log.Error("audit event could not be stored", "why", why, "at", e.At, "action", e.Action, "tenant", e.Tenant, "user", e.User,
-		"client", e.Client, "session", e.Session, "grant", e.Grant, "jti", e.TokenID, "address", e.Address,
-		"request_id", e.RequestID, "detail", e.Detail)
+		"client", e.Client, "session", e.Session, "grant", e.Grant, "jti", e.TokenID, "actor", e.Actor, "target", e.Target,
+		"address", e.Address, "request_id", e.RequestID, "detail", e.Detail)
 }

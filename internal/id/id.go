@@ -25,6 +25,10 @@ type (
 	sessionKind struct{}
 	grantKind   struct{}
 	clientKind  struct{}
+
+	resourceServerKind struct{}
+	secretKind         struct{}
+	invitationKind     struct{}
 )
 
 func (userKind) Prefix() string    { return "usr" }
@@ -33,12 +37,20 @@ func (sessionKind) Prefix() string { return "ses" }
 func (grantKind) Prefix() string   { return "gra" }
 func (clientKind) Prefix() string  { return "cli" }
 
+func (resourceServerKind) Prefix() string { return "rsv" }
+func (secretKind) Prefix() string         { return "sec" }
+func (invitationKind) Prefix() string     { return "inv" }
+
 // The identifier types.
 type (
 	User    = Of[userKind]
 	Tenant  = Of[tenantKind]
 	Session = Of[sessionKind]
 	Grant   = Of[grantKind]
+
+	ResourceServer = Of[resourceServerKind]
+	ClientSecret   = Of[secretKind] // names a stored secret; it is none
+	Invitation     = Of[invitationKind]
 )
 
 // Of is the identifier of a thing of kind K; comparable, the zero value is "none".
@@ -55,6 +67,10 @@ func NewTenant(now time.Time) Tenant   { return New[tenantKind](now) }
 func NewSession(now time.Time) Session { return New[sessionKind](now) }
 func NewGrant(now time.Time) Grant     { return New[grantKind](now) }
 
+func NewResourceServer(now time.Time) ResourceServer { return New[resourceServerKind](now) }
+func NewClientSecret(now time.Time) ClientSecret     { return New[secretKind](now) }
+func NewInvitation(now time.Time) Invitation         { return New[invitationKind](now) }
+
 // NewClient returns the text of a fresh client identifier. Clients are known by any text, so
 // there is no type for it here: see client.ID.
 func NewClient(now time.Time) string { return New[clientKind](now).String() }
@@ -65,6 +81,10 @@ func ParseUser(s string) (User, error)       { return parse[userKind](s) }
 func ParseTenant(s string) (Tenant, error)   { return parse[tenantKind](s) }
 func ParseSession(s string) (Session, error) { return parse[sessionKind](s) }
 func ParseGrant(s string) (Grant, error)     { return parse[grantKind](s) }
+
+func ParseResourceServer(s string) (ResourceServer, error) { return parse[resourceServerKind](s) }
+func ParseClientSecret(s string) (ClientSecret, error)     { return parse[secretKind](s) }
+func ParseInvitation(s string) (Invitation, error)         { return parse[invitationKind](s) }
 
 // NewUUID returns a fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits.
 func NewUUID(now time.Time) [16]byte {
@@ -83,6 +103,10 @@ func UserFromUUID(u [16]byte) User       { return User{u} }
 func TenantFromUUID(u [16]byte) Tenant   { return Tenant{u} }
 func SessionFromUUID(u [16]byte) Session { return Session{u} }
 func GrantFromUUID(u [16]byte) Grant     { return Grant{u} }
+
+func ResourceServerFromUUID(u [16]byte) ResourceServer { return ResourceServer{u} }
+func ClientSecretFromUUID(u [16]byte) ClientSecret     { return ClientSecret{u} }
+func InvitationFromUUID(u [16]byte) Invitation         { return Invitation{u} }
 
 // UUID returns the database form.
 func (i Of[K]) UUID() [16]byte { return i.uuid }

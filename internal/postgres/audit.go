@@ -21,6 +21,10 @@ func (db *DB) Audit() Audit { return Audit{db} }
 
 // Append stores events with one COPY, all or none.
 func (s Audit) Append(ctx context.Context, events []audit.Event) error {
+	return wrap("append audit events", appendEvents(ctx, s.db.q, events))
+}
+
+func appendEvents(ctx context.Context, q *sqlcgen.Queries, events []audit.Event) error {
 	rows := make([]sqlcgen.InsertAuditEventsParams, len(events))
 	for i, e := range events {
 		rows[i] = sqlcgen.InsertAuditEventsParams{
@@ -34,6 +38,8 @@ func (s Audit) Append(ctx context.Context, events []audit.Event) error {
 			TokenID:   e.TokenID,
 			Address:   e.Address,
 			RequestID: e.RequestID,
+			Actor:     e.Actor,
+			Target:    e.Target,
 		}
 		if len(e.Detail) > 0 {
 			detail, err := json.Marshal(e.Detail)
@@ -43,8 +49,8 @@ func (s Audit) Append(ctx context.Context, events []audit.Event) error {
 			rows[i].Detail = detail
 		}
 	}
-	_, err := s.db.q.InsertAuditEvents(ctx, rows)
-	return wrap("append audit events", err)
+	_, err := q.InsertAuditEvents(ctx, rows)
+	return err
 }
 
 // checkViolation is PostgreSQL's error code for a row that breaks a constraint, here that of

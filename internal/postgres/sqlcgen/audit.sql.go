@@ -21,4 +21,6 @@ type InsertAuditEventsParams struct {
 	Address   string
 	RequestID string
 	Detail    []byte
+	Actor     string
+	Target    string
 }

@@ -27,7 +27,7 @@ func (q *Queries) AddClientSecret(ctx context.Context, arg AddClientSecretParams
 }
 
 const findClient = `-- name: FindClient :one
-SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(s.hash ORDER BY s.created_at, s.hash) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at, s.hash) FROM client_secret s
@@ -57,6 +57,8 @@ type FindClientRow struct {
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 	DisabledAt             *time.Time
+	Claims                 []byte
+	Version                int64
 	TenantSlug             string
 	TenantDisabled         bool
 	SecretHashes           [][]byte
@@ -87,6 +89,8 @@ func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, err
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledAt,
+		&i.Claims,
+		&i.Version,
 		&i.TenantSlug,
 		&i.TenantDisabled,
 		&i.SecretHashes,

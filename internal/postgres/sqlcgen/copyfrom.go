@@ -40,6 +40,8 @@ func (r iteratorForInsertAuditEvents) Values() ([]interface{}, error) {
 		r.rows[0].Address,
 		r.rows[0].RequestID,
 		r.rows[0].Detail,
+		r.rows[0].Actor,
+		r.rows[0].Target,
 	}, nil
 }
 
@@ -48,5 +50,5 @@ func (r iteratorForInsertAuditEvents) Err() error {
 }
 
 func (q *Queries) InsertAuditEvents(ctx context.Context, arg []InsertAuditEventsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"audit_event"}, []string{"at", "action", "tenant_id", "user_id", "client_id", "session_id", "grant_id", "token_id", "address", "request_id", "detail"}, &iteratorForInsertAuditEvents{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"audit_event"}, []string{"at", "action", "tenant_id", "user_id", "client_id", "session_id", "grant_id", "token_id", "address", "request_id", "detail", "actor", "target"}, &iteratorForInsertAuditEvents{rows: arg})
 }

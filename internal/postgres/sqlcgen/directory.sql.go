@@ -27,7 +27,7 @@ func (q *Queries) FindPassword(ctx context.Context, userID [16]byte) (FindPasswo
 }
 
 const findSubject = `-- name: FindSubject :one
-SELECT u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, t.id, t.slug, t.name, t.created_at, t.disabled_at, (m.user_id IS NOT NULL)::boolean AS member,
+SELECT u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = t.id AND mr.user_id = u.id), '{}')::text[] AS roles,
        coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
@@ -68,11 +68,15 @@ func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindS
 		&i.UserAccount.CreatedAt,
 		&i.UserAccount.UpdatedAt,
 		&i.UserAccount.DisabledAt,
+		&i.UserAccount.Version,
 		&i.Tenant.ID,
 		&i.Tenant.Slug,
 		&i.Tenant.Name,
 		&i.Tenant.CreatedAt,
 		&i.Tenant.DisabledAt,
+		&i.Tenant.Version,
+		&i.Tenant.UpdatedAt,
+		&i.Tenant.Attributes,
 		&i.Member,
 		&i.Roles,
 		&i.Permissions,
@@ -81,7 +85,7 @@ func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindS
 }
 
 const findTenantByReference = `-- name: FindTenantByReference :one
-SELECT id, slug, name, created_at, disabled_at FROM tenant WHERE slug = $1 OR id = $2
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes FROM tenant WHERE slug = $1 OR id = $2
 `
 
 type FindTenantByReferenceParams struct {
@@ -98,12 +102,15 @@ func (q *Queries) FindTenantByReference(ctx context.Context, arg FindTenantByRef
 		&i.Name,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.Version,
+		&i.UpdatedAt,
+		&i.Attributes,
 	)
 	return i, err
 }
 
 const findUser = `-- name: FindUser :one
-SELECT id, email, email_normalized, email_verified, name, given_name, family_name, picture, locale, created_at, updated_at, disabled_at FROM user_account WHERE id = $1
+SELECT id, email, email_normalized, email_verified, name, given_name, family_name, picture, locale, created_at, updated_at, disabled_at, version FROM user_account WHERE id = $1
 `
 
 func (q *Queries) FindUser(ctx context.Context, id [16]byte) (UserAccount, error) {
@@ -122,12 +129,13 @@ func (q *Queries) FindUser(ctx context.Context, id [16]byte) (UserAccount, error
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledAt,
+		&i.Version,
 	)
 	return i, err
 }
 
 const findUserByEmail = `-- name: FindUserByEmail :one
-SELECT id, email, email_normalized, email_verified, name, given_name, family_name, picture, locale, created_at, updated_at, disabled_at FROM user_account WHERE email_normalized = $1
+SELECT id, email, email_normalized, email_verified, name, given_name, family_name, picture, locale, created_at, updated_at, disabled_at, version FROM user_account WHERE email_normalized = $1
 `
 
 func (q *Queries) FindUserByEmail(ctx context.Context, emailNormalized string) (UserAccount, error) {
@@ -146,6 +154,7 @@ func (q *Queries) FindUserByEmail(ctx context.Context, emailNormalized string) (
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledAt,
+		&i.Version,
 	)
 	return i, err
 }
@@ -300,7 +309,7 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) (int64, 
 }
 
 const listMemberships = `-- name: ListMemberships :many
-SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at,
+SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN tenant t ON t.id = m.tenant_id
@@ -343,6 +352,9 @@ func (q *Queries) ListMemberships(ctx context.Context, arg ListMembershipsParams
 			&i.Tenant.Name,
 			&i.Tenant.CreatedAt,
 			&i.Tenant.DisabledAt,
+			&i.Tenant.Version,
+			&i.Tenant.UpdatedAt,
+			&i.Tenant.Attributes,
 			&i.Roles,
 		); err != nil {
 			return nil, err

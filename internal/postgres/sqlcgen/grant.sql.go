@@ -225,7 +225,7 @@ WITH code AS (
     RETURNING id
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
-       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, t.id, t.slug, t.name, t.created_at, t.disabled_at, (m.user_id IS NOT NULL)::boolean AS member,
+       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = code.tenant_id AND mr.user_id = code.user_id), '{}')::text[] AS roles,
        coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
@@ -304,11 +304,15 @@ func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemC
 		&i.UserAccount.CreatedAt,
 		&i.UserAccount.UpdatedAt,
 		&i.UserAccount.DisabledAt,
+		&i.UserAccount.Version,
 		&i.Tenant.ID,
 		&i.Tenant.Slug,
 		&i.Tenant.Name,
 		&i.Tenant.CreatedAt,
 		&i.Tenant.DisabledAt,
+		&i.Tenant.Version,
+		&i.Tenant.UpdatedAt,
+		&i.Tenant.Attributes,
 		&i.Member,
 		&i.Roles,
 		&i.Permissions,
@@ -353,7 +357,7 @@ WITH asked AS (
 )
 SELECT family.tenant_id, family.user_id, family.session_id, family.offline, family.generation, family.scopes,
        family.audiences, family.acr, family.amr, family.authenticated_at, family.retried,
-       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, t.id, t.slug, t.name, t.created_at, t.disabled_at, (m.user_id IS NOT NULL)::boolean AS member,
+       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = family.tenant_id AND mr.user_id = family.user_id), '{}')::text[] AS roles,
        coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
@@ -427,11 +431,15 @@ func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (Rot
 		&i.UserAccount.CreatedAt,
 		&i.UserAccount.UpdatedAt,
 		&i.UserAccount.DisabledAt,
+		&i.UserAccount.Version,
 		&i.Tenant.ID,
 		&i.Tenant.Slug,
 		&i.Tenant.Name,
 		&i.Tenant.CreatedAt,
 		&i.Tenant.DisabledAt,
+		&i.Tenant.Version,
+		&i.Tenant.UpdatedAt,
+		&i.Tenant.Attributes,
 		&i.Member,
 		&i.Roles,
 		&i.Permissions,

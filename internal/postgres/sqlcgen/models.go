@@ -8,6 +8,21 @@ import (
 	"time"
 )
 
+type AccessHistory struct {
+	ID         int64
+	Kind       string
+	TenantID   [16]byte
+	UserID     [16]byte
+	Role       string
+	Reaches    string
+	Audience   string
+	Permission string
+	Since      time.Time
+	Until      *time.Time
+	SinceBy    string
+	UntilBy    string
+}
+
 type AuditEvent struct {
 	ID        int64
 	At        time.Time
@@ -21,6 +36,8 @@ type AuditEvent struct {
 	Address   string
 	RequestID string
 	Detail    []byte
+	Actor     string
+	Target    string
 }
 
 type AuditEventDefault struct {
@@ -93,6 +110,8 @@ type Client struct {
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 	DisabledAt             *time.Time
+	Claims                 []byte
+	Version                int64
 }
 
 type ClientOrigin struct {
@@ -105,6 +124,8 @@ type ClientSecret struct {
 	Hash      []byte
 	CreatedAt time.Time
 	ExpiresAt *time.Time
+	ID        [16]byte
+	CreatedBy string
 }
 
 type Consent struct {
@@ -115,16 +136,64 @@ type Consent struct {
 	GrantedAt time.Time
 }
 
+type IdempotencyKey struct {
+	Actor       string
+	Key         string
+	Fingerprint []byte
+	Reference   string
+	CreatedAt   time.Time
+}
+
+type Invitation struct {
+	ID              [16]byte
+	TenantID        [16]byte
+	Email           string
+	EmailNormalized string
+	Roles           []string
+	TokenHash       []byte
+	InvitedBy       string
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+	AcceptedAt      *time.Time
+	AcceptedBy      *[16]byte
+	RevokedAt       *time.Time
+}
+
+type MailLink struct {
+	TokenHash       []byte
+	Purpose         string
+	UserID          [16]byte
+	EmailNormalized string
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+	UsedAt          *time.Time
+}
+
+type MailOutbox struct {
+	ID            [16]byte
+	Sealed        []byte
+	CreatedAt     time.Time
+	NextAttemptAt time.Time
+	Attempts      int32
+	LastError     string
+}
+
 type Membership struct {
-	TenantID  [16]byte
-	UserID    [16]byte
-	CreatedAt time.Time
+	TenantID    [16]byte
+	UserID      [16]byte
+	CreatedAt   time.Time
+	Version     int64
+	GrantedBy   string
+	SuspendedAt *time.Time
+	Attributes  []byte
 }
 
 type MembershipRole struct {
-	TenantID [16]byte
-	UserID   [16]byte
-	Role     string
+	TenantID  [16]byte
+	UserID    [16]byte
+	Role      string
+	GrantedBy string
+	GrantedAt time.Time
 }
 
 type PasswordCredential struct {
@@ -160,8 +229,14 @@ type RefreshFamily struct {
 }
 
 type ResourceServer struct {
-	Audience string
-	Name     string
+	Audience  string
+	Name      string
+	ID        [16]byte
+	TenantID  *[16]byte
+	Claims    []byte
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 type Revocation struct {
@@ -176,11 +251,44 @@ type Role struct {
 	TenantID    [16]byte
 	Name        string
 	Description string
+	Version     int64
+	Template    string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type RoleInclusion struct {
+	TenantID [16]byte
+	Role     string
+	Includes string
 }
 
 type RolePermission struct {
 	TenantID   [16]byte
 	Role       string
+	Audience   string
+	Permission string
+	GrantedBy  string
+	GrantedAt  time.Time
+}
+
+type RoleReach struct {
+	TenantID [16]byte
+	Role     string
+	Reaches  string
+}
+
+type RoleTemplate struct {
+	Name        string
+	Description string
+	BuiltIn     bool
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type RoleTemplatePermission struct {
+	Template   string
 	Audience   string
 	Permission string
 }
@@ -218,6 +326,9 @@ type Tenant struct {
 	Name       string
 	CreatedAt  time.Time
 	DisabledAt *time.Time
+	Version    int64
+	UpdatedAt  time.Time
+	Attributes []byte
 }
 
 type UserAccount struct {
@@ -233,4 +344,5 @@ type UserAccount struct {
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	DisabledAt      *time.Time
+	Version         int64
 }

@@ -1,0 +1,339 @@
+-- +goose Up
+
+-- Who administers what, and what that needs: versions for edits that must not overwrite each other,
+-- roles that include roles, who granted what and when, invitations, messages, a history of access.
+--
+-- Everything here only adds: the previous binary goes on working beside it.
+
+-- The person or client on whose behalf a transaction writes, as in "usr_…". A transaction of the
+-- administration says so with set_config('signet.actor', …, true); any other is the installation's.
+-- +goose StatementBegin
+CREATE FUNCTION signet_actor() RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT coalesce(nullif(current_setting('signet.actor', true), ''), 'installation') $$;
+-- +goose StatementEnd
+
+-- Versions: the entity tags of what can be edited.
+ALTER TABLE tenant
+    ADD COLUMN version    bigint NOT NULL DEFAULT 1,
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN attributes jsonb NOT NULL DEFAULT '{}'; -- for declared claims
+ALTER TABLE user_account
+    ADD COLUMN version bigint NOT NULL DEFAULT 1;
+ALTER TABLE membership
+    ADD COLUMN version      bigint NOT NULL DEFAULT 1,
+    ADD COLUMN granted_by   text NOT NULL DEFAULT signet_actor(),
+    ADD COLUMN suspended_at timestamptz,
+    ADD COLUMN attributes   jsonb NOT NULL DEFAULT '{}'; -- for declared claims
+ALTER TABLE membership_role
+    ADD COLUMN granted_by text NOT NULL DEFAULT signet_actor(),
+    ADD COLUMN granted_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE role
+    ADD COLUMN version    bigint NOT NULL DEFAULT 1,
+    ADD COLUMN template   text NOT NULL DEFAULT '', -- the built-in role that it was made from
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE role_permission
+    ADD COLUMN granted_by text NOT NULL DEFAULT signet_actor(),
+    ADD COLUMN granted_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE resource_server
+    ADD COLUMN id         uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
+    ADD COLUMN tenant_id  uuid REFERENCES tenant ON DELETE CASCADE, -- null: the installation's
+    ADD COLUMN claims     jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN version    bigint NOT NULL DEFAULT 1,
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX resource_server_tenant ON resource_server (tenant_id);
+ALTER TABLE client
+    ADD COLUMN claims  jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN version bigint NOT NULL DEFAULT 1;
+CREATE INDEX client_tenant ON client (tenant_id, id);
+ALTER TABLE client_secret
+    ADD COLUMN id         uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
+    ADD COLUMN created_by text NOT NULL DEFAULT signet_actor();
+
+-- Lists of many pages are read along these.
+CREATE INDEX tenant_page ON tenant (created_at, id);
+CREATE INDEX user_account_page ON user_account (created_at, id);
+CREATE INDEX membership_page ON membership (tenant_id, created_at, user_id);
+CREATE INDEX refresh_family_tenant ON refresh_family (tenant_id, created_at, id);
+
+-- Roles may include roles of the same tenant. role_reach is what they include directly or
+-- through others, kept by a trigger so that reading what somebody may do follows no chain.
+
+CREATE TABLE role_inclusion (
+    tenant_id uuid NOT NULL,
+    role      text NOT NULL,
+    includes  text NOT NULL,
+    PRIMARY KEY (tenant_id, role, includes),
+    FOREIGN KEY (tenant_id, role) REFERENCES role ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, includes) REFERENCES role ON DELETE CASCADE
+);
+CREATE INDEX role_inclusion_includes ON role_inclusion (tenant_id, includes);
+
+CREATE TABLE role_reach (
+    tenant_id uuid NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    role      text NOT NULL,
+    reaches   text NOT NULL,
+    PRIMARY KEY (tenant_id, role, reaches)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION role_closure(t uuid) RETURNS TABLE (role text, reaches text) LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE reach AS (
+        SELECT i.role, i.includes AS reaches FROM role_inclusion i WHERE i.tenant_id = t
+        UNION
+        SELECT r.role, i.includes FROM reach r JOIN role_inclusion i ON i.tenant_id = t AND i.role = r.reaches
+    )
+    SELECT reach.role, reach.reaches FROM reach
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION rebuild_role_reach() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    t uuid;
+BEGIN
+    FOR t IN SELECT DISTINCT tenant_id FROM changed ORDER BY tenant_id LOOP
+        -- One change of a tenant's roles at a time: two that are harmless alone could make a cycle.
+        PERFORM 1 FROM tenant WHERE id = t FOR NO KEY UPDATE;
+        IF EXISTS (SELECT 1 FROM role_closure(t) c WHERE c.role = c.reaches) THEN
+            RAISE EXCEPTION 'a role would include itself' USING ERRCODE = 'check_violation', CONSTRAINT = 'role_cycle';
+        END IF;
+        DELETE FROM role_reach rr WHERE rr.tenant_id = t
+           AND NOT EXISTS (SELECT 1 FROM role_closure(t) c WHERE c.role = rr.role AND c.reaches = rr.reaches);
+        INSERT INTO role_reach (tenant_id, role, reaches)
+        SELECT t, c.role, c.reaches FROM role_closure(t) c ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER role_inclusion_added AFTER INSERT ON role_inclusion
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION rebuild_role_reach();
+CREATE TRIGGER role_inclusion_deleted AFTER DELETE ON role_inclusion
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION rebuild_role_reach();
+
+-- Everybody who holds such a role may do more or less now (channel signet_subject).
+CREATE TRIGGER subjects_changed AFTER INSERT OR DELETE OR TRUNCATE ON role_reach
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_all_subjects();
+-- Claims that a resource server declares are read with the client.
+-- +goose StatementBegin
+CREATE FUNCTION notify_all_clients() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('signet_client', '');
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER resource_server_changed AFTER UPDATE OR DELETE ON resource_server
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_all_clients();
+
+-- What a new tenant's roles are made from. The two built-in ones cannot be deleted.
+CREATE TABLE role_template (
+    name        text PRIMARY KEY,
+    description text NOT NULL DEFAULT '',
+    built_in    boolean NOT NULL DEFAULT false,
+    version     bigint NOT NULL DEFAULT 1,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE role_template_permission (
+    template   text NOT NULL REFERENCES role_template ON DELETE CASCADE,
+    audience   text NOT NULL,
+    permission text NOT NULL,
+    PRIMARY KEY (template, audience, permission),
+    FOREIGN KEY (audience, permission) REFERENCES permission ON DELETE CASCADE
+);
+
+-- The administration itself: a resource server like any other, whose permissions make
+-- administrators, and the tenant whose administrators look after the whole installation.
+INSERT INTO resource_server (audience, name) VALUES ('urn:signet:admin', 'Signet administration');
+INSERT INTO permission (audience, slug, description) VALUES
+    ('urn:signet:admin', 'tenant:read', 'See the organization, its people, roles and applications'),
+    ('urn:signet:admin', 'tenant:manage', 'Change the organization, its people, roles and applications'),
+    ('urn:signet:admin', 'audit:read', 'Read the audit log of the organization'),
+    ('urn:signet:admin', 'installation:read', 'See everything of every organization'),
+    ('urn:signet:admin', 'installation:manage', 'Change everything of every organization');
+INSERT INTO role_template (name, description, built_in) VALUES
+    ('admin', 'Administers the organization', true),
+    ('member', 'Belongs to the organization', true);
+INSERT INTO role_template_permission (template, audience, permission) VALUES
+    ('admin', 'urn:signet:admin', 'tenant:read'),
+    ('admin', 'urn:signet:admin', 'tenant:manage'),
+    ('admin', 'urn:signet:admin', 'audit:read');
+INSERT INTO tenant (id, slug, name) VALUES ('00000000-0000-7000-8000-000000000001', 'signet', 'Signet administration')
+    ON CONFLICT DO NOTHING;
+INSERT INTO role (tenant_id, name, description) VALUES
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'Administers the installation'),
+    ('00000000-0000-7000-8000-000000000001', 'auditor', 'Sees everything, changes nothing');
+INSERT INTO role_permission (tenant_id, role, audience, permission) VALUES
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'urn:signet:admin', 'tenant:read'),
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'urn:signet:admin', 'tenant:manage'),
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'urn:signet:admin', 'audit:read'),
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'urn:signet:admin', 'installation:read'),
+    ('00000000-0000-7000-8000-000000000001', 'admin', 'urn:signet:admin', 'installation:manage'),
+    ('00000000-0000-7000-8000-000000000001', 'auditor', 'urn:signet:admin', 'installation:read'),
+    ('00000000-0000-7000-8000-000000000001', 'auditor', 'urn:signet:admin', 'audit:read');
+-- The command line's own registration.
+INSERT INTO client (id, name, auth_method, redirect_uris, grant_types, scopes, audiences, skip_consent) VALUES
+    ('signet-cli', 'Signet command line', 'none', '{http://127.0.0.1/callback,http://[::1]/callback}',
+     '{authorization_code,refresh_token}', '{openid,profile,email,offline_access}', '{urn:signet:admin}', true);
+
+-- A retried creation finds what the first attempt made. Nothing of the answer is kept.
+CREATE TABLE idempotency_key (
+    actor       text NOT NULL,
+    key         text NOT NULL,
+    fingerprint bytea NOT NULL,
+    reference   text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (actor, key)
+);
+CREATE INDEX idempotency_key_created ON idempotency_key (created_at);
+
+-- Invitations and the links that messages carry: single-use, only their digests are stored.
+CREATE TABLE invitation (
+    id               uuid PRIMARY KEY,
+    tenant_id        uuid NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    email            text NOT NULL,
+    email_normalized text NOT NULL,
+    roles            text[] NOT NULL DEFAULT '{}',
+    token_hash       bytea NOT NULL UNIQUE,
+    invited_by       text NOT NULL DEFAULT signet_actor(),
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    expires_at       timestamptz NOT NULL,
+    accepted_at      timestamptz,
+    accepted_by      uuid, -- a person, who may be deleted since
+    revoked_at       timestamptz
+);
+CREATE INDEX invitation_page ON invitation (tenant_id, created_at, id);
+CREATE UNIQUE INDEX invitation_pending ON invitation (tenant_id, email_normalized)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
+
+CREATE TABLE mail_link (
+    token_hash       bytea PRIMARY KEY,
+    purpose          text NOT NULL, -- verify_email or reset_password
+    user_id          uuid NOT NULL REFERENCES user_account ON DELETE CASCADE,
+    email_normalized text NOT NULL, -- the address that the link was sent to
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    expires_at       timestamptz NOT NULL,
+    used_at          timestamptz
+);
+CREATE INDEX mail_link_user ON mail_link (user_id, purpose);
+CREATE INDEX mail_link_expiry ON mail_link (expires_at);
+
+-- Messages wait here until a mail server has taken them. Their text holds links: it is sealed
+-- under the master key, and the row goes when the message is sent.
+CREATE TABLE mail_outbox (
+    id              uuid PRIMARY KEY,
+    sealed          bytea NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    attempts        integer NOT NULL DEFAULT 0,
+    last_error      text NOT NULL DEFAULT ''
+);
+CREATE INDEX mail_outbox_due ON mail_outbox (next_attempt_at);
+
+-- The audit log says who acted and on what. Events of one tenant or person are read along an
+-- index; those of neither, as machines' tokens, cost none.
+ALTER TABLE audit_event
+    ADD COLUMN actor  text NOT NULL DEFAULT '', -- usr_… or a client id, when not the person or client of the event
+    ADD COLUMN target text NOT NULL DEFAULT ''; -- what was acted upon
+CREATE INDEX audit_event_tenant ON audit_event (tenant_id, at, id) WHERE tenant_id IS NOT NULL;
+CREATE INDEX audit_event_user ON audit_event (user_id, at, id) WHERE user_id IS NOT NULL;
+
+-- Who had access to what, and when: every membership, role and permission with the time from
+-- which and until which it stood. Rows are closed, never deleted, and point at nothing, so that
+-- they outlive what they are about.
+
+CREATE TABLE access_history (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL, -- membership, role, reach or permission
+    tenant_id  uuid NOT NULL,
+    user_id    uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000', -- membership, role
+    role       text NOT NULL DEFAULT '', -- role, reach, permission
+    reaches    text NOT NULL DEFAULT '', -- reach
+    audience   text NOT NULL DEFAULT '', -- permission
+    permission text NOT NULL DEFAULT '', -- permission
+    since      timestamptz NOT NULL DEFAULT now(),
+    until      timestamptz,              -- null: it stands
+    since_by   text NOT NULL DEFAULT signet_actor(),
+    until_by   text NOT NULL DEFAULT ''
+);
+CREATE INDEX access_history_people ON access_history (tenant_id, kind, user_id, role);
+CREATE UNIQUE INDEX access_history_open ON access_history (tenant_id, kind, user_id, role, reaches, audience, permission)
+    WHERE until IS NULL;
+
+-- +goose StatementBegin
+CREATE FUNCTION record_access() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CASE TG_ARGV[0]
+    WHEN 'membership' THEN
+        IF TG_OP <> 'INSERT' THEN
+            UPDATE access_history h SET until = now(), until_by = signet_actor() FROM gone g
+             WHERE h.until IS NULL AND h.kind = 'membership' AND h.tenant_id = g.tenant_id AND h.user_id = g.user_id
+               AND (TG_OP = 'DELETE' OR NOT EXISTS (
+                    SELECT 1 FROM membership m WHERE m.tenant_id = g.tenant_id AND m.user_id = g.user_id AND m.suspended_at IS NULL));
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+            INSERT INTO access_history (kind, tenant_id, user_id)
+            SELECT 'membership', f.tenant_id, f.user_id FROM fresh f WHERE f.suspended_at IS NULL
+            ON CONFLICT DO NOTHING;
+        END IF;
+    WHEN 'role' THEN
+        IF TG_OP = 'DELETE' THEN
+            UPDATE access_history h SET until = now(), until_by = signet_actor() FROM gone g
+             WHERE h.until IS NULL AND h.kind = 'role' AND h.tenant_id = g.tenant_id AND h.user_id = g.user_id AND h.role = g.role;
+        ELSE
+            INSERT INTO access_history (kind, tenant_id, user_id, role)
+            SELECT 'role', f.tenant_id, f.user_id, f.role FROM fresh f ON CONFLICT DO NOTHING;
+        END IF;
+    WHEN 'reach' THEN
+        IF TG_OP = 'DELETE' THEN
+            UPDATE access_history h SET until = now(), until_by = signet_actor() FROM gone g
+             WHERE h.until IS NULL AND h.kind = 'reach' AND h.tenant_id = g.tenant_id AND h.role = g.role AND h.reaches = g.reaches;
+        ELSE
+            INSERT INTO access_history (kind, tenant_id, role, reaches)
+            SELECT 'reach', f.tenant_id, f.role, f.reaches FROM fresh f ON CONFLICT DO NOTHING;
+        END IF;
+    WHEN 'permission' THEN
+        IF TG_OP = 'DELETE' THEN
+            UPDATE access_history h SET until = now(), until_by = signet_actor() FROM gone g
+             WHERE h.until IS NULL AND h.kind = 'permission' AND h.tenant_id = g.tenant_id AND h.role = g.role
+               AND h.audience = g.audience AND h.permission = g.permission;
+        ELSE
+            INSERT INTO access_history (kind, tenant_id, role, audience, permission)
+            SELECT 'permission', f.tenant_id, f.role, f.audience, f.permission FROM fresh f ON CONFLICT DO NOTHING;
+        END IF;
+    END CASE;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER access_granted AFTER INSERT ON membership
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION record_access('membership');
+CREATE TRIGGER access_changed AFTER UPDATE ON membership
+    REFERENCING OLD TABLE AS gone NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION record_access('membership');
+CREATE TRIGGER access_ended AFTER DELETE ON membership
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_access('membership');
+CREATE TRIGGER access_granted AFTER INSERT ON membership_role
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION record_access('role');
+CREATE TRIGGER access_ended AFTER DELETE ON membership_role
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_access('role');
+CREATE TRIGGER access_granted AFTER INSERT ON role_reach
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION record_access('reach');
+CREATE TRIGGER access_ended AFTER DELETE ON role_reach
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_access('reach');
+CREATE TRIGGER access_granted AFTER INSERT ON role_permission
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION record_access('permission');
+CREATE TRIGGER access_ended AFTER DELETE ON role_permission
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_access('permission');
+
+-- What stood before this history began has stood since it was made, as far as is known.
+INSERT INTO access_history (kind, tenant_id, user_id, since, since_by)
+SELECT 'membership', tenant_id, user_id, created_at, 'installation' FROM membership ON CONFLICT DO NOTHING;
+INSERT INTO access_history (kind, tenant_id, user_id, role, since, since_by)
+SELECT 'role', mr.tenant_id, mr.user_id, mr.role, m.created_at, 'installation'
+  FROM membership_role mr JOIN membership m USING (tenant_id, user_id) ON CONFLICT DO NOTHING;
+INSERT INTO access_history (kind, tenant_id, role, audience, permission, since, since_by)
+SELECT 'permission', rp.tenant_id, rp.role, rp.audience, rp.permission, t.created_at, 'installation'
+  FROM role_permission rp JOIN tenant t ON t.id = rp.tenant_id ON CONFLICT DO NOTHING;
