@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-id/signet/internal/adminapi"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/config"
@@ -110,6 +111,7 @@ type rooms struct {
 	recorder *audit.Recorder
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
+	admin    *adminapi.API
 }
 
 func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.Metrics) (*rooms, error) {
@@ -203,6 +205,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		Log:         o.Log,
 	})
 	r.issuer.Interaction = r.hosted // the two need each other
+	r.admin = r.administration(o)
 	return r, err
 }
 

@@ -3,7 +3,9 @@ package app
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
+	"github.com/signet-id/signet/internal/adminapi"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/server"
 )
@@ -40,12 +42,19 @@ func (r *rooms) routes() []server.Route {
 	for _, h := range r.hosted.Routes() { // the pages that people see
 		list = append(list, server.Route{Method: h.Method, Pattern: h.Pattern, Handler: h.Handler})
 	}
+	for _, o := range r.admin.Routes() {
+		list = append(list, server.Route{Method: o.Method, Pattern: o.Pattern, MaxBody: o.MaxBody, Timeout: o.Timeout, Handler: o.Handler})
+	}
 	return list
 }
 
 // refuse writes the server's own refusals: the protocol's error on the endpoints that programs
 // call, a page for people elsewhere.
 func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
+	if strings.HasPrefix(req.URL.Path, adminapi.Prefix+"/") {
+		adminapi.RefuseStatus(w, status)
+		return
+	}
 	if !programs[req.URL.Path] {
 		r.hosted.RefuseStatus(w, req, status)
 		return

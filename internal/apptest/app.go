@@ -187,7 +187,9 @@ const (
 	Ada      = "ada@acme.example"   // admin in acme, viewer in globex
 	Grace    = "grace@acme.example" // clerk in acme
 	Linus    = "linus@globex.example"
-	Nobody   = "nobody@example.org" // no member of anything
+	Nobody   = "nobody@example.org"   // no member of anything
+	Opal     = "opal@signet.example"  // administers the installation
+	Greta    = "greta@globex.example" // administers globex
 	Password = "a long demo passphrase"
 )
 
@@ -233,6 +235,7 @@ func Installation(t testing.TB) installation.Installation {
 			}},
 			{Slug: "globex", Name: "Globex", Roles: []installation.Role{
 				{Name: "viewer", Permissions: []installation.PermissionRef{read}},
+				{Name: "admin"}, // the template's permissions alone
 			}},
 		},
 		Users: []installation.User{
@@ -240,6 +243,8 @@ func Installation(t testing.TB) installation.Installation {
 			user(Grace, "Grace Hopper", installation.Membership{Tenant: "acme", Roles: []string{"clerk"}}),
 			user(Linus, "Linus", installation.Membership{Tenant: "globex", Roles: []string{"viewer"}}),
 			user(Nobody, "Nobody"),
+			user(Opal, "Opal", installation.Membership{Tenant: "signet", Roles: []string{"admin"}}),
+			user(Greta, "Greta", installation.Membership{Tenant: "globex", Roles: []string{"admin"}}),
 		},
 		Clients: clients(),
 	}

@@ -28,6 +28,7 @@ var arrows = []struct{ of, may string }{
 	// Surfaces: protocol and pages do not know each other, nor what serves and stores them.
 	{of: "internal/formdata", may: "internal/errdefs"},
 	{of: "internal/issuer", may: inner + " keys internal/formdata"},
+	{of: "internal/adminapi", may: inner},
 	{of: "internal/interaction", may: inner + " internal/formdata internal/ui"},
 	{of: "internal/ui", may: "internal/errdefs"},
 	{of: "internal/server", may: "internal/config internal/telemetry internal/errdefs"},
@@ -47,8 +48,9 @@ var reserved = []struct {
 	tests                 bool
 }{
 	{fosite + "/...", "", "it is frozen, and the issuer is our own (docs/decisions/0015)", true},
-	{"net/http/...", "internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
+	{"net/http/...", "internal/adminapi internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
 		"rules and stores do not know HTTP", false},
+	{"github.com/danielgtaylor/huma/...", "internal/adminapi/...", "one package speaks the administration's HTTP", true},
 	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},
 	{"database/sql/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
 	{"github.com/pressly/goose/...", "internal/postgres/...", "SQL lives in internal/postgres", false},

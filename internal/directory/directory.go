@@ -6,6 +6,7 @@
 package directory
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -24,7 +25,10 @@ type Tenant struct {
 	Slug       string // unique, lower case; the "tenant" claim
 	Name       string
 	CreatedAt  time.Time
-	DisabledAt time.Time // zero while it is enabled
+	UpdatedAt  time.Time
+	DisabledAt time.Time       // zero while it is enabled
+	Attributes json.RawMessage // a JSON object, for declared claims; nil for none
+	Version    int64           // moves with every edit
 }
 
 // User is a person. One user may be a member of many tenants.

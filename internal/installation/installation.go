@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -91,7 +92,9 @@ func (i Installation) Check() error {
 		}
 	}
 	roles := map[[2]string]bool{}
-	tenants := map[string]bool{}
+	// The tenant of the installation's administrators is there from the first migration on.
+	tenants := map[string]bool{admin.InstallationTenant: true}
+	roles[[2]string{admin.InstallationTenant, admin.AdminRole}] = true
 	for _, t := range i.Tenants {
 		if err := directory.CheckSlug(t.Slug); err != nil {
 			faults = append(faults, fmt.Errorf("tenant %q: %w", t.Slug, err))

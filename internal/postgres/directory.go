@@ -107,7 +107,10 @@ func toTenant(r sqlcgen.Tenant) directory.Tenant {
 		Slug:       r.Slug,
 		Name:       r.Name,
 		CreatedAt:  r.CreatedAt,
+		UpdatedAt:  r.UpdatedAt,
 		DisabledAt: zeroTime(r.DisabledAt),
+		Attributes: r.Attributes,
+		Version:    r.Version,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
@@ -63,7 +64,10 @@ func TestARedeemedCodeYieldsWhatWasAuthorizedAndWhoThePersonIsNow(t *testing.T) 
 		t.Errorf("got\n%+v\nwant\n%+v", got.Authorization, a)
 	}
 	s := got.Subject
-	want := []directory.Permission{{Audience: orders, Slug: "orders:read"}, {Audience: orders, Slug: "orders:write"}}
+	want := []directory.Permission{
+		{Audience: orders, Slug: "orders:read"}, {Audience: orders, Slug: "orders:write"},
+		{Audience: admin.Audience, Slug: admin.AuditRead}, {Audience: admin.Audience, Slug: admin.TenantManage}, {Audience: admin.Audience, Slug: admin.TenantRead},
+	}
 	if s.User.Email != "Ada@acme.example" || s.Tenant.Slug != "acme" || !s.Member || !slices.Equal(s.Roles, []string{"admin", "clerk"}) || !slices.Equal(s.Permissions, want) {
 		t.Errorf("subject %+v", s)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/installation"
@@ -56,7 +57,11 @@ func (i installer) resourceServers(in installation.Installation) error {
 func (i installer) tenantsAndRoles(in installation.Installation) error {
 	for _, t := range in.Tenants {
 		fresh := id.NewTenant(i.now)
-		if _, err := i.q.InsertTenant(i.ctx, sqlcgen.InsertTenantParams{ID: fresh.UUID(), Slug: t.Slug, Name: t.Name}); err != nil {
+		made, err := i.q.InsertTenant(i.ctx, sqlcgen.InsertTenantParams{ID: fresh.UUID(), Slug: t.Slug, Name: t.Name})
+		if err == nil && made > 0 {
+			err = copyTemplates(i.ctx, i.q, fresh)
+		}
+		if err != nil {
 			return err
 		}
 		row, err := i.q.FindTenantByReference(i.ctx, sqlcgen.FindTenantByReferenceParams{Slug: t.Slug})
@@ -84,6 +89,11 @@ func (i installer) tenantsAndRoles(in installation.Installation) error {
 }
 
 func (i installer) users(in installation.Installation) error {
+	administration, err := i.q.FindTenantByReference(i.ctx, sqlcgen.FindTenantByReferenceParams{Slug: admin.InstallationTenant})
+	if err != nil {
+		return err
+	}
+	i.tenants[admin.InstallationTenant] = id.TenantFromUUID(administration.ID)
 	for _, u := range in.Users {
 		user, err := i.user(u)
 		if err != nil {
