@@ -133,7 +133,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 			if c.fails != "" {
 				c.want = authorization.Fail
 			}
-			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant != c.tenant || len(d.Choices) != c.nchoices || !slices.Equal(d.Scopes, c.scopes) {
+			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || !slices.Equal(d.Scopes, c.scopes) {
 				t.Errorf("%+v", d)
 			}
 			shows := d.Step != authorization.Done && d.Step != authorization.Fail

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
