@@ -140,7 +140,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 			if shows && c.req.Prompts(authorization.PromptNone) {
 				t.Error("prompt=none showed a page")
 			}
-			if !slices.EqualFunc(memberships, c.facts.Memberships, func(a, b directory.Membership) bool { return a.Tenant == b.Tenant }) {
+			if !slices.EqualFunc(memberships, c.facts.Memberships, func(a, b directory.Membership) bool { return a.Tenant.ID == b.Tenant.ID }) {
 				t.Error("the caller's memberships were changed")
 			}
 		})
