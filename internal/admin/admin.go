@@ -138,25 +138,20 @@ var (
 	ErrLastAdministrator = fmt.Errorf("the last administrator of a tenant: %w", errdefs.ErrConflict)
 )
 
-// FieldError is a refusal that is about one field of what was sent. Wrap a kind of errdefs.
-type FieldError struct {
-	Field string // a path such as "permissions[2].audience"
-	Text  string // one sentence for the caller: what is wrong and what to do
-	Kind  error
-}
-
-// Error returns "field: text".
-func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
-
-// Unwrap returns the kind.
-func (e *FieldError) Unwrap() error { return e.Kind }
+// FieldError is a refusal that is about one field of what was sent.
+type FieldError = errdefs.FieldError
 
 // Invalid refuses a field as errdefs.ErrInvalid.
 func Invalid(field, format string, args ...any) error {
-	return &FieldError{field, fmt.Sprintf(format, args...), errdefs.ErrInvalid}
+	return errdefs.InvalidField(field, format, args...)
 }
 
 // Conflict refuses a field as errdefs.ErrConflict: a name that is taken, for example.
 func Conflict(field, format string, args ...any) error {
-	return &FieldError{field, fmt.Sprintf(format, args...), errdefs.ErrConflict}
+	return &FieldError{Field: field, Text: fmt.Sprintf(format, args...), Kind: errdefs.ErrConflict}
+}
+
+// Denied refuses a field as errdefs.ErrDenied: one that only others may set.
+func Denied(field, format string, args ...any) error {
+	return &FieldError{Field: field, Text: fmt.Sprintf(format, args...), Kind: errdefs.ErrDenied}
 }

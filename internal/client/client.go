@@ -5,13 +5,9 @@
 package client
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/secret"
 )
@@ -107,89 +103,4 @@ func (c Client) DefaultAudience() string {
 		return ""
 	}
 	return c.Audiences[0]
-}
-
-// CheckID says whether a client may be registered under the id: 1 to 255 bytes of the
-// characters that RFC 6749 Appendix A.1 allows (%x20-7E), without surrounding space, and
-// nothing that could be taken for a subject. The error is errdefs.ErrInvalid.
-func CheckID(i ID) error {
-	s := string(i)
-	if s == "" || len(s) > MaxID || strings.TrimSpace(s) != s {
-		return fmt.Errorf("client id: use 1 to %d printable ASCII characters: %w", MaxID, errdefs.ErrInvalid)
-	}
-	for j := range len(s) {
-		if s[j] < 0x20 || s[j] > 0x7e {
-			return fmt.Errorf("client id: use 1 to %d printable ASCII characters: %w", MaxID, errdefs.ErrInvalid)
-		}
-	}
-	if strings.HasPrefix(s, "usr_") {
-		return fmt.Errorf("client id: must not begin with usr_, which marks people (RFC 9700 §4.15): %w", errdefs.ErrInvalid)
-	}
-	return nil
-}
-
-// validScope reports whether s is one scope token (RFC 6749 §3.3).
-func validScope(s string) bool {
-	for i := range len(s) {
-		if s[i] <= 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// Check says what is wrong with a registration; each fault names its field and is
-// errdefs.ErrInvalid.
-func (c Client) Check() error {
-	if err := CheckID(c.ID); err != nil {
-		return err
-	}
-	if c.Name == "" || utf8.RuneCountInString(c.Name) > 200 {
-		return fmt.Errorf("name: use 1 to 200 characters: %w", errdefs.ErrInvalid)
-	}
-	switch c.AuthMethod {
-	case AuthNone, AuthBasic, AuthPost:
-	default:
-		return fmt.Errorf("auth_method %q: use none, client_secret_basic or client_secret_post: %w", c.AuthMethod, errdefs.ErrInvalid)
-	}
-	switch c.IDTokenAlgorithm {
-	case "", "ES256", "RS256":
-	default:
-		return fmt.Errorf("id_token_algorithm %q: use ES256 or RS256: %w", c.IDTokenAlgorithm, errdefs.ErrInvalid)
-	}
-	for _, g := range c.GrantTypes {
-		switch g {
-		case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
-		default:
-			return fmt.Errorf("grant_types: %q is not supported: %w", g, errdefs.ErrInvalid)
-		}
-	}
-	if c.Public() && c.Allows(GrantClientCredentials) {
-		return fmt.Errorf("grant_types: a public client cannot use client_credentials (RFC 6749 §4.4): %w", errdefs.ErrInvalid)
-	}
-	if c.Public() && c.PKCEOptional {
-		return fmt.Errorf("pkce_optional: a public client always needs PKCE (RFC 9700 §2.1.1): %w", errdefs.ErrInvalid)
-	}
-	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
-		return fmt.Errorf("redirect_uris: authorization_code needs at least one: %w", errdefs.ErrInvalid)
-	}
-	if c.AccessTokenLifetime < 0 || c.AccessTokenLifetime > MaxAccessTokenLifetime {
-		return fmt.Errorf("access_token_lifetime: use 0 to %v: %w", MaxAccessTokenLifetime, errdefs.ErrInvalid)
-	}
-	for _, s := range c.Scopes {
-		if !validScope(s) {
-			return fmt.Errorf("scopes: %q is no scope (RFC 6749 §3.3): %w", s, errdefs.ErrInvalid)
-		}
-	}
-	for _, u := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
-		if err := CheckRedirectURI(u); err != nil {
-			return err
-		}
-	}
-	for _, o := range c.Origins {
-		if err := CheckOrigin(o); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestASoundRegistrationPasses(t *testing.T) {
 func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 	t.Parallel()
 	for field, changes := range map[string]map[string]func(*client.Client){
-		"client id": {
+		"id: ": {
 			"none":                   func(c *client.Client) { c.ID = "" },
 			"too long":               func(c *client.Client) { c.ID = client.ID(strings.Repeat("x", client.MaxID+1)) },
 			"that looks like people": func(c *client.Client) { c.ID = "usr_01h455vb4pex5vsknk084sn02q" },
@@ -57,6 +58,8 @@ func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 		"name": {
 			"none":     func(c *client.Client) { c.Name = "" },
 			"too long": func(c *client.Client) { c.Name = strings.Repeat("ü", 201) },
+			"blank":    func(c *client.Client) { c.Name = "  " },
+			"lines":    func(c *client.Client) { c.Name = "a\nb" },
 		},
 		"auth_method": {
 			"none at all": func(c *client.Client) { c.AuthMethod = "" },
@@ -69,13 +72,21 @@ func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 				c.AuthMethod, c.PKCEOptional, c.GrantTypes = client.AuthNone, false, []string{client.GrantClientCredentials}
 			},
 		},
-		"pkce_optional":         {"a public client": func(c *client.Client) { c.AuthMethod = client.AuthNone }},
-		"redirect_uris":         {"none for codes": func(c *client.Client) { c.RedirectURIs = nil }},
-		"redirect URI":          {"a wildcard": func(c *client.Client) { c.RedirectURIs = append(c.RedirectURIs, "https://*/cb") }, "after logout": func(c *client.Client) { c.PostLogoutRedirectURIs = []string{"javascript:alert(1)"} }},
-		"origin":                {"a wildcard": func(c *client.Client) { c.Origins = []string{"*"} }},
-		"id_token_algorithm":    {"none": func(c *client.Client) { c.IDTokenAlgorithm = "none" }, "not in the ring": func(c *client.Client) { c.IDTokenAlgorithm = "EdDSA" }, "symmetric": func(c *client.Client) { c.IDTokenAlgorithm = "HS256" }},
-		"access_token_lifetime": {"negative": func(c *client.Client) { c.AccessTokenLifetime = -1 }, "days": func(c *client.Client) { c.AccessTokenLifetime = 24*time.Hour + 1 }},
-		"scopes": {
+		"pkce_optional":   {"a public client": func(c *client.Client) { c.AuthMethod = client.AuthNone }},
+		"redirect_uris: ": {"none for codes": func(c *client.Client) { c.RedirectURIs = nil }, "too many": func(c *client.Client) { c.RedirectURIs = many() }},
+		"redirect_uris[1]: ": {
+			"a wildcard": func(c *client.Client) { c.RedirectURIs = append(c.RedirectURIs, "https://*/cb") },
+			"twice":      func(c *client.Client) { c.RedirectURIs = append(c.RedirectURIs, c.RedirectURIs[0]) },
+		},
+		"post_logout_redirect_uris[0]: ": {"a script": func(c *client.Client) { c.PostLogoutRedirectURIs = []string{"javascript:alert(1)"} }},
+		"origins[0]: ":                   {"a wildcard": func(c *client.Client) { c.Origins = []string{"*"} }},
+		"audiences[0]: ":                 {"empty": func(c *client.Client) { c.Audiences = []string{""} }},
+		"policy_uri: ":                   {"a script": func(c *client.Client) { c.PolicyURI = "javascript:alert(1)" }, "no TLS": func(c *client.Client) { c.PolicyURI = "http://app.example/" }},
+		"terms_uri: ":                    {"no host": func(c *client.Client) { c.TermsURI = "https:///terms" }, "user information": func(c *client.Client) { c.TermsURI = "https://a@b.example/" }},
+		"id_token_algorithm":             {"none": func(c *client.Client) { c.IDTokenAlgorithm = "none" }, "not in the ring": func(c *client.Client) { c.IDTokenAlgorithm = "EdDSA" }, "symmetric": func(c *client.Client) { c.IDTokenAlgorithm = "HS256" }},
+		"access_token_lifetime":          {"negative": func(c *client.Client) { c.AccessTokenLifetime = -1 }, "days": func(c *client.Client) { c.AccessTokenLifetime = 24*time.Hour + 1 }},
+		"scopes[0]: ": {
+			"too long":    func(c *client.Client) { c.Scopes = []string{strings.Repeat("x", client.MaxScope+1)} },
 			"two in one":  func(c *client.Client) { c.Scopes = []string{"openid profile"} },
 			"empty":       func(c *client.Client) { c.Scopes = []string{""} },
 			"a quote":     func(c *client.Client) { c.Scopes = []string{`a"b`} },
@@ -89,6 +100,33 @@ func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 				t.Errorf("%s: %s: %v", field, name, err)
 			}
 		}
+	}
+}
+
+// many returns more redirect URIs than a client may have.
+func many() (out []string) {
+	for i := range client.MaxEntries + 1 {
+		out = append(out, fmt.Sprintf("https://app.example/%d", i))
+	}
+	return out
+}
+
+func TestEveryFaultOfARegistrationIsToldAtOnceAndNoValueWithIt(t *testing.T) {
+	t.Parallel()
+	c := sound()
+	c.Name, c.AuthMethod = "", "magic-beans"
+	c.RedirectURIs = []string{"https://app.example/cb", "https://*.secret.example/cb", "http://secret.example/"}
+	c.Origins = []string{"https://Secret.example"}
+	err := c.Check()
+	var fields []string
+	for _, f := range errdefs.Fields(err) {
+		fields = append(fields, f.Field)
+	}
+	if got, want := strings.Join(fields, " "), "name auth_method redirect_uris[1] redirect_uris[2] origins[0]"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	if strings.Contains(strings.ToLower(err.Error()), "secret.example") || strings.Contains(err.Error(), "magic-beans") {
+		t.Errorf("a value is repeated: %v", err)
 	}
 }
 

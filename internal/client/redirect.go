@@ -20,14 +20,15 @@ const MaxRedirectURI = 2048
 // absolute, without fragment (RFC 6749 §3.1.2), user information, wildcard or control
 // characters. The error is errdefs.ErrInvalid.
 func CheckRedirectURI(uri string) error {
-	_, err := parseRedirectURI(uri)
-	return err
+	if _, fault := parseRedirectURI(uri); fault != "" {
+		return fmt.Errorf("redirect URI: %s: %w", fault, errdefs.ErrInvalid)
+	}
+	return nil
 }
 
-func parseRedirectURI(uri string) (*url.URL, error) {
-	fail := func(why string) (*url.URL, error) {
-		return nil, fmt.Errorf("redirect URI: %s: %w", why, errdefs.ErrInvalid)
-	}
+// parseRedirectURI returns the URI, or what is wrong with it.
+func parseRedirectURI(uri string) (u *url.URL, fault string) {
+	fail := func(why string) (*url.URL, string) { return nil, why }
 	if uri == "" || len(uri) > MaxRedirectURI {
 		return fail(fmt.Sprintf("use 1 to %d characters", MaxRedirectURI))
 	}
@@ -37,7 +38,7 @@ func parseRedirectURI(uri string) (*url.URL, error) {
 		}
 	}
 	if strings.ContainsAny(uri, "*#") {
-		return fail("wildcards and fragments are not allowed")
+		return fail("wildcards and fragments are not allowed; register each URI exactly (RFC 9700 §2.1)")
 	}
 	u, err := url.Parse(uri)
 	if err != nil || !u.IsAbs() {
@@ -71,7 +72,7 @@ func parseRedirectURI(uri string) (*url.URL, error) {
 			return fail("must not hold . or .. segments")
 		}
 	}
-	return u, nil
+	return u, ""
 }
 
 // possiblePort reports whether port is "" or a number from 1 to 65535.
@@ -99,8 +100,8 @@ func (c Client) MatchPostLogoutRedirectURI(uri string) bool {
 }
 
 func matchURI(registered []string, uri string) bool {
-	asked, err := parseRedirectURI(uri)
-	if err != nil {
+	asked, fault := parseRedirectURI(uri)
+	if fault != "" {
 		return false
 	}
 	if slices.Contains(registered, uri) {
@@ -110,8 +111,8 @@ func matchURI(registered []string, uri string) bool {
 		return false
 	}
 	for _, r := range registered {
-		known, err := parseRedirectURI(r)
-		if err != nil || known.Scheme != "http" || !isLoopback(known) {
+		known, fault := parseRedirectURI(r)
+		if fault != "" || known.Scheme != "http" || !isLoopback(known) {
 			continue
 		}
 		if withoutPort(r, known) == withoutPort(uri, asked) {
@@ -134,19 +135,26 @@ func withoutPort(raw string, u *url.URL) string {
 // http on loopback, exactly as a browser sends it (RFC 6454 §6.2). The error is
 // errdefs.ErrInvalid.
 func CheckOrigin(origin string) error {
-	u, err := url.Parse(origin)
-	if err == nil && (strings.HasSuffix(u.Host, ":") || u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] && u.Port() != "" || !possiblePort(u.Port())) {
-		return fmt.Errorf("origin %q: leave the port out when it is the scheme's own, as browsers do: %w", origin, errdefs.ErrInvalid)
-	}
-	if strings.IndexFunc(origin, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
-		return fmt.Errorf("origin %q: write the host as browsers do, in its xn-- form: %w", origin, errdefs.ErrInvalid)
-	}
-	if err != nil || u.Scheme+"://"+u.Host != origin || u.Hostname() == "" || u.User != nil ||
-		strings.ToLower(origin) != origin || strings.Contains(origin, "*") {
-		return fmt.Errorf("origin %q: write scheme://host[:port] in lower case, without a path: %w", origin, errdefs.ErrInvalid)
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u) && u.Hostname() != "localhost") {
-		return fmt.Errorf("origin %q: use https, or http on loopback: %w", origin, errdefs.ErrInvalid)
+	if fault := originFault(origin); fault != "" {
+		return fmt.Errorf("origin: %s: %w", fault, errdefs.ErrInvalid)
 	}
 	return nil
+}
+
+func originFault(origin string) string {
+	u, err := url.Parse(origin)
+	if err == nil && (strings.HasSuffix(u.Host, ":") || u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] && u.Port() != "" || !possiblePort(u.Port())) {
+		return "leave the port out when it is the scheme's own, as browsers do"
+	}
+	if strings.IndexFunc(origin, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return "write the host as browsers do, in its xn-- form"
+	}
+	if err != nil || u.Scheme+"://"+u.Host != origin || u.Hostname() == "" || u.User != nil ||
+		strings.ToLower(origin) != origin || strings.Contains(origin, "*") || len(origin) > MaxRedirectURI {
+		return "write scheme://host[:port] in lower case, without a path or a wildcard"
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u) && u.Hostname() != "localhost") {
+		return "use https, or http on loopback"
+	}
+	return ""
 }

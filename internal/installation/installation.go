@@ -131,8 +131,8 @@ func (i Installation) Check() error {
 		}
 	}
 	for _, c := range i.Clients {
-		if err := c.Check(); err != nil {
-			faults = append(faults, fmt.Errorf("client %q: %w", c.ID, err))
+		for _, f := range errdefs.Fields(c.Check()) {
+			fault("client %q: %v", c.ID, f)
 		}
 		if c.OwnerTenant != "" && !tenants[c.OwnerTenant] {
 			fault("client %q: no tenant %q", c.ID, c.OwnerTenant)
