@@ -84,10 +84,11 @@ check-modules:
 	cd internal/tools && $(GO) mod tidy -diff
 	cd bench && $(GO) mod tidy -diff
 
-generate: .tools/sqlc ## Write generated code and docs again (after changing SQL or settings)
+generate: .tools/sqlc ## Write generated code and docs again (after changing SQL, settings or the admin API)
 	cd internal/postgres && ../../.tools/sqlc generate -f sqlc.yaml
 	$(GO) run ./cmd/signet config docs > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
+	$(GO) run ./internal/adminapi/gen
 
 check-generated: .tools/sqlc ## Fail when generated code or docs are out of date
 	scripts/check-generated

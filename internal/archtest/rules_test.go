@@ -29,6 +29,8 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/formdata", may: "internal/errdefs"},
 	{of: "internal/issuer", may: inner + " keys internal/formdata"},
 	{of: "internal/adminapi", may: inner},
+	{of: "internal/adminapi/clientgen", may: ""},
+	{of: "internal/adminapi/gen", may: "internal/adminapi internal/adminapi/clientgen"},
 	{of: "internal/interaction", may: inner + " internal/formdata internal/ui"},
 	{of: "internal/ui", may: "internal/errdefs"},
 	{of: "internal/server", may: "internal/config internal/telemetry internal/errdefs"},
