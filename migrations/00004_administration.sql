@@ -247,7 +247,7 @@ CREATE INDEX audit_event_user ON audit_event (user_id, at, id) WHERE user_id IS 
 
 CREATE TABLE access_history (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind       text NOT NULL, -- membership, role, reach or permission
+    kind       text NOT NULL, -- membership, role, reach, permission, user_disabled or tenant_disabled
     tenant_id  uuid NOT NULL,
     user_id    uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000', -- membership, role
     role       text NOT NULL DEFAULT '', -- role, reach, permission
@@ -328,6 +328,47 @@ CREATE TRIGGER access_granted AFTER INSERT ON role_permission
 CREATE TRIGGER access_ended AFTER DELETE ON role_permission
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record_access('permission');
 
+-- The history is closed, never rewritten.
+-- +goose StatementBegin
+CREATE FUNCTION refuse_access_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.until IS NULL AND NEW.until IS NOT NULL
+       AND (OLD.id, OLD.kind, OLD.tenant_id, OLD.user_id, OLD.role, OLD.reaches, OLD.audience, OLD.permission, OLD.since, OLD.since_by)
+         = (NEW.id, NEW.kind, NEW.tenant_id, NEW.user_id, NEW.role, NEW.reaches, NEW.audience, NEW.permission, NEW.since, NEW.since_by) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'access_history is append-only';
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER access_history_append_only BEFORE UPDATE OR DELETE ON access_history
+    FOR EACH ROW EXECUTE FUNCTION refuse_access_rewrite();
+CREATE TRIGGER access_history_no_truncate BEFORE TRUNCATE ON access_history
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_access_rewrite();
+
+-- Times at which a person or a tenant was disabled: whatever they held then gave no access.
+-- +goose StatementBegin
+CREATE FUNCTION record_disabled() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    t uuid := CASE TG_TABLE_NAME WHEN 'tenant' THEN NEW.id ELSE '00000000-0000-0000-0000-000000000000' END;
+    u uuid := CASE TG_TABLE_NAME WHEN 'tenant' THEN '00000000-0000-0000-0000-000000000000' ELSE NEW.id END;
+    k text := CASE TG_TABLE_NAME WHEN 'tenant' THEN 'tenant_disabled' ELSE 'user_disabled' END;
+BEGIN
+    IF NEW.disabled_at IS NULL THEN
+        UPDATE access_history SET until = now(), until_by = signet_actor()
+         WHERE until IS NULL AND kind = k AND tenant_id = t AND user_id = u;
+    ELSE
+        INSERT INTO access_history (kind, tenant_id, user_id) VALUES (k, t, u) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER access_disabled AFTER UPDATE OF disabled_at ON user_account FOR EACH ROW
+    WHEN (OLD.disabled_at IS DISTINCT FROM NEW.disabled_at) EXECUTE FUNCTION record_disabled();
+CREATE TRIGGER access_disabled AFTER UPDATE OF disabled_at ON tenant FOR EACH ROW
+    WHEN (OLD.disabled_at IS DISTINCT FROM NEW.disabled_at) EXECUTE FUNCTION record_disabled();
+
 -- What stood before this history began has stood since it was made, as far as is known.
 INSERT INTO access_history (kind, tenant_id, user_id, since, since_by)
 SELECT 'membership', tenant_id, user_id, created_at, 'installation' FROM membership ON CONFLICT DO NOTHING;
@@ -337,3 +378,8 @@ SELECT 'role', mr.tenant_id, mr.user_id, mr.role, m.created_at, 'installation'
 INSERT INTO access_history (kind, tenant_id, role, audience, permission, since, since_by)
 SELECT 'permission', rp.tenant_id, rp.role, rp.audience, rp.permission, t.created_at, 'installation'
   FROM role_permission rp JOIN tenant t ON t.id = rp.tenant_id ON CONFLICT DO NOTHING;
+INSERT INTO access_history (kind, tenant_id, user_id, since, since_by)
+SELECT 'user_disabled', '00000000-0000-0000-0000-000000000000', id, disabled_at, 'installation' FROM user_account WHERE disabled_at IS NOT NULL
+UNION ALL
+SELECT 'tenant_disabled', id, '00000000-0000-0000-0000-000000000000', disabled_at, 'installation' FROM tenant WHERE disabled_at IS NOT NULL
+ON CONFLICT DO NOTHING;

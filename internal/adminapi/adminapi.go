@@ -52,6 +52,7 @@ type Config struct {
 	Callers Callers
 	Audit   Recorder
 	Tenants Tenants
+	History History
 
 	// ForgetClient and ForgetUser have this replica read again what was changed, before the
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for
@@ -106,6 +107,7 @@ func New(c Config) *API {
 func (a *API) nouns() []func() {
 	return []func(){
 		a.tenants,
+		a.history,
 	}
 }
 

@@ -16,3 +16,7 @@ SELECT fingerprint, reference FROM idempotency_key WHERE actor = @actor AND key 
 DELETE FROM idempotency_key WHERE ctid IN (
     SELECT k.ctid FROM idempotency_key k WHERE k.created_at < now() - interval '1 day'
      ORDER BY k.created_at LIMIT @batch::integer FOR UPDATE SKIP LOCKED);
+
+-- name: PlanForParameters :exec
+-- For statements whose filters are optional: the best index depends on which of them are given.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true);

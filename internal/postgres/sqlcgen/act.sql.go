@@ -63,6 +63,16 @@ func (q *Queries) FindIdempotencyKey(ctx context.Context, arg FindIdempotencyKey
 	return i, err
 }
 
+const planForParameters = `-- name: PlanForParameters :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+`
+
+// For statements whose filters are optional: the best index depends on which of them are given.
+func (q *Queries) PlanForParameters(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planForParameters)
+	return err
+}
+
 const setActor = `-- name: SetActor :exec
 SELECT set_config('signet.actor', $1::text, true)
 `

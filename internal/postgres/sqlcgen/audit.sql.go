@@ -6,6 +6,7 @@
 package sqlcgen
 
 import (
+	"context"
 	"time"
 )
 
@@ -23,4 +24,198 @@ type InsertAuditEventsParams struct {
 	Detail    []byte
 	Actor     string
 	Target    string
+}
+
+const listAccess = `-- name: ListAccess :many
+WITH held AS (
+    SELECT m.user_id, r.role, r.role AS effective, r.since_by AS granted_by,
+           greatest(m.since, r.since) AS since, least(coalesce(m.until, 'infinity'), coalesce(r.until, 'infinity')) AS until
+      FROM access_history m
+      JOIN access_history r ON r.tenant_id = m.tenant_id AND r.kind = 'role' AND r.user_id = m.user_id
+     WHERE m.tenant_id = $1 AND m.kind = 'membership'
+       AND m.user_id >= $2::uuid
+       AND ($9::uuid IS NULL OR m.user_id = $9)
+), reached AS (
+    SELECT held.user_id, held.role, held.effective, held.granted_by, held.since, held.until FROM held
+    UNION ALL
+    SELECT h.user_id, h.role, i.reaches, h.granted_by, greatest(h.since, i.since), least(h.until, coalesce(i.until, 'infinity'))
+      FROM held h
+      JOIN access_history i ON i.tenant_id = $1 AND i.kind = 'reach' AND i.role = h.role
+), access AS (
+    SELECT e.user_id, e.role, e.effective, e.granted_by, p.audience, p.permission,
+           greatest(e.since, p.since, $10::timestamptz) AS since,
+           least(e.until, coalesce(p.until, 'infinity'), $11::timestamptz) AS until
+      FROM reached e
+      JOIN access_history p ON p.tenant_id = $1 AND p.kind = 'permission' AND p.role = e.effective
+    UNION ALL
+    SELECT e.user_id, e.role, e.effective, e.granted_by, '', '',
+           greatest(e.since, $10::timestamptz), least(e.until, $11::timestamptz)
+      FROM reached e
+     WHERE NOT EXISTS (SELECT 1 FROM access_history p
+                        WHERE p.tenant_id = $1 AND p.kind = 'permission' AND p.role = e.effective)
+)
+SELECT a.user_id, coalesce(u.email, '')::text AS email, a.role, a.effective::text AS effective, a.granted_by,
+       a.audience::text AS audience, a.permission::text AS permission,
+       a.since::timestamptz AS since, a.until::timestamptz AS until
+  FROM access a
+  LEFT JOIN user_account u ON u.id = a.user_id
+ WHERE a.since < a.until
+   AND NOT EXISTS (SELECT 1 FROM access_history d
+                    WHERE d.tenant_id = '00000000-0000-0000-0000-000000000000' AND d.kind = 'user_disabled' AND d.user_id = a.user_id
+                      AND d.since <= a.since AND coalesce(d.until, 'infinity') >= a.until)
+   AND NOT EXISTS (SELECT 1 FROM access_history d
+                    WHERE d.tenant_id = $1 AND d.kind = 'tenant_disabled'
+                      AND d.since <= a.since AND coalesce(d.until, 'infinity') >= a.until)
+   AND (a.user_id, a.role, a.effective, a.audience, a.permission, a.since)
+       > ($2::uuid, $3::text, $4::text, $5::text, $6::text, $7::timestamptz)
+ ORDER BY a.user_id, a.role, a.effective, a.audience, a.permission, a.since
+ LIMIT $8
+`
+
+type ListAccessParams struct {
+	TenantID        [16]byte
+	AfterUser       [16]byte
+	AfterRole       string
+	AfterEffective  string
+	AfterAudience   string
+	AfterPermission string
+	AfterSince      time.Time
+	Page            int32
+	UserID          *[16]byte
+	Since           time.Time
+	Until           time.Time
+}
+
+type ListAccessRow struct {
+	UserID     [16]byte
+	Email      string
+	Role       string
+	Effective  string
+	GrantedBy  string
+	Audience   string
+	Permission string
+	Since      time.Time
+	Until      time.Time
+}
+
+// Who had access to what in a tenant at some time between since and until: each line is a person,
+// a role they held, the role that it reached (itself, or one it included) and a permission of
+// that, with the part of the time in which all of it stood together. A role without permissions
+// has a line with an empty one.
+func (q *Queries) ListAccess(ctx context.Context, arg ListAccessParams) ([]ListAccessRow, error) {
+	rows, err := q.db.Query(ctx, listAccess,
+		arg.TenantID,
+		arg.AfterUser,
+		arg.AfterRole,
+		arg.AfterEffective,
+		arg.AfterAudience,
+		arg.AfterPermission,
+		arg.AfterSince,
+		arg.Page,
+		arg.UserID,
+		arg.Since,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListAccessRow
+	for rows.Next() {
+		var i ListAccessRow
+		if err := rows.Scan(
+			&i.UserID,
+			&i.Email,
+			&i.Role,
+			&i.Effective,
+			&i.GrantedBy,
+			&i.Audience,
+			&i.Permission,
+			&i.Since,
+			&i.Until,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAuditEvents = `-- name: ListAuditEvents :many
+SELECT id, at, action, tenant_id, user_id, client_id, session_id, grant_id, token_id, address, request_id, detail, actor, target FROM audit_event
+ WHERE ($1::boolean OR tenant_id = $2::uuid)
+   AND ($3::uuid IS NULL OR tenant_id = $3)
+   AND ($4::uuid IS NULL OR user_id = $4)
+   AND ($5::text = '' OR client_id = $5)
+   AND ($6::text = '' OR actor = $6)
+   AND ($7::text = '' OR action = $7 OR starts_with(action, $7 || '.'))
+   AND at >= $8::timestamptz
+   AND (at, id) < ($9::timestamptz, $10::bigint)
+ ORDER BY at DESC, id DESC
+ LIMIT $11
+`
+
+type ListAuditEventsParams struct {
+	ReachAll   bool
+	Reach      [16]byte
+	TenantID   *[16]byte
+	UserID     *[16]byte
+	ClientID   string
+	Actor      string
+	Action     string
+	Since      time.Time
+	BeforeTime time.Time
+	BeforeID   int64
+	Page       int32
+}
+
+// Newest first. One tenant's or one person's events are read along an index of theirs.
+func (q *Queries) ListAuditEvents(ctx context.Context, arg ListAuditEventsParams) ([]AuditEvent, error) {
+	rows, err := q.db.Query(ctx, listAuditEvents,
+		arg.ReachAll,
+		arg.Reach,
+		arg.TenantID,
+		arg.UserID,
+		arg.ClientID,
+		arg.Actor,
+		arg.Action,
+		arg.Since,
+		arg.BeforeTime,
+		arg.BeforeID,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEvent
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Action,
+			&i.TenantID,
+			&i.UserID,
+			&i.ClientID,
+			&i.SessionID,
+			&i.GrantID,
+			&i.TokenID,
+			&i.Address,
+			&i.RequestID,
+			&i.Detail,
+			&i.Actor,
+			&i.Target,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
