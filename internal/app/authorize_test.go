@@ -328,14 +328,19 @@ func TestTheTenantIsNamedPickedOrTheOnlyOne(t *testing.T) {
 		t.Errorf("prompt=none with a choice to make: %v", p.Away)
 	}
 	b.Get(a.AuthorizeURL("acme-spa", "organization")).Code(t) // a tenant's own client needs no choice
-	if p := b.Get(a.AuthorizeURL("acme-spa", "organization=globex")); p.Away == nil || p.Away.Query().Get("error") != "access_denied" {
+	if p := b.Get(a.AuthorizeURL("acme-spa", "organization=globex", "prompt=none")); p.Away == nil || p.Away.Query().Get("error") != "access_denied" {
 		t.Errorf("another tenant through a tenant's own client: %v", p.Away)
 	}
+	b.Leave(b.Get(a.AuthorizeURL("acme-spa", "organization=globex")))
 	for who, org := range map[string]string{apptest.Grace: "globex", apptest.Nobody: "acme", apptest.Linus: "no-such-tenant"} {
 		n := a.Browser(t)
 		p := n.SignIn(n.Get(a.AuthorizeURL("spa", "organization="+org)), who, apptest.Password)
-		if p.Away == nil || p.Away.Query().Get("error") != "access_denied" {
-			t.Errorf("%s in %s: %d, sent to %v", who, org, p.Status, p.Away)
+		if p.Status != http.StatusForbidden || !strings.Contains(p.Body, who) || !strings.Contains(p.Body, org) {
+			t.Errorf("%s in %s: %d, sent to %v\n%s", who, org, p.Status, p.Away, p.Body)
+		}
+		p = n.Leave(p)
+		if p.Away == nil || p.Away.Query().Get("error") != "access_denied" || p.Away.Query().Get("state") != "some-state" || p.Away.Query().Get("iss") != a.URL {
+			t.Errorf("%s in %s: sent back to %v", who, org, p.Away)
 		}
 	}
 	a.Code(t, "spa", apptest.Linus, "organization") // the only membership

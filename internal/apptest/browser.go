@@ -203,6 +203,14 @@ func (b *Browser) PickTenant(p Page, value string) Page {
 	return b.Post(f.Action, f.Fields)
 }
 
+// Leave goes back to the client from the page for those who are no member.
+func (b *Browser) Leave(p Page) Page {
+	b.t.Helper()
+	f := p.Form(b.t, "/login/membership")
+	f.Fields.Set("decision", "deny")
+	return b.Post(f.Action, f.Fields)
+}
+
 // Decide presses a button of the consent page: allow, deny or switch.
 func (b *Browser) Decide(p Page, decision string) Page {
 	b.t.Helper()

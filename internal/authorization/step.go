@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
@@ -17,6 +18,7 @@ type Step int
 const (
 	SignIn        Step = iota // prove who you are
 	SelectAccount             // continue as this person, or as another
+	NotMember                 // learn that no membership serves, and go back or be somebody else
 	PickTenant                // choose among several memberships
 	Consent                   // allow the client what it asks
 	Done                      // answer with a code
@@ -32,10 +34,10 @@ type Facts struct {
 	Consented   func(id.Tenant) ([]string, error)
 }
 
-// Decision is the next step and, from PickTenant on, what it is about.
+// Decision is the next step and, from NotMember on, what it is about.
 type Decision struct {
 	Step    Step
-	Failure Failure                // with Fail
+	Failure Failure                // with Fail; with NotMember what the client is told in the end
 	Choices []directory.Membership // with PickTenant
 	Tenant  directory.Tenant       // with Consent and Done
 	Scopes  []string               // with Consent: what is new to the person
@@ -69,21 +71,12 @@ func (r Request) Next(f Facts) (Decision, error) {
 		return Decision{Step: SelectAccount}, nil
 	}
 
-	choices := f.Memberships
-	if !f.Client.Tenant.IsZero() { // a tenant's own client serves that tenant alone
-		choices = only(choices, func(t directory.Tenant) bool { return t.ID == f.Client.Tenant })
-	}
-	if r.Organization != "" {
-		choices = only(choices, func(t directory.Tenant) bool {
-			return t.Slug == r.Organization || t.ID.String() == r.Organization
-		})
-	}
-	if !settled.Tenant.IsZero() {
-		choices = only(choices, func(t directory.Tenant) bool { return t.ID == settled.Tenant })
-	}
+	choices := r.choices(f, settled)
 	switch {
+	case len(choices) == 0 && silent:
+		return Decision{Step: Fail, Failure: notMember()}, nil
 	case len(choices) == 0:
-		return fail("access_denied", "the person belongs to no tenant that this request allows")
+		return Decision{Step: NotMember, Failure: notMember()}, nil
 	case len(choices) > 1 && silent:
 		return fail("interaction_required", "the person has to choose a tenant; name it with the organization parameter")
 	case len(choices) > 1:
@@ -106,6 +99,33 @@ func (r Request) Next(f Facts) (Decision, error) {
 		}
 	}
 	return Decision{Step: Done, Tenant: tenant}, nil
+}
+
+// choices returns the memberships that the request allows.
+func (r Request) choices(f Facts, settled Settled) []directory.Membership {
+	choices := f.Memberships
+	switch {
+	case !f.Client.Tenant.IsZero(): // a tenant's own client serves that tenant alone
+		choices = only(choices, func(t directory.Tenant) bool { return t.ID == f.Client.Tenant })
+	case r.Organization == "" && !slices.Contains(f.Client.Audiences, admin.Audience):
+		// Whoever looks after the installation is not asked in every application whether they
+		// are there for that.
+		choices = only(choices, func(t directory.Tenant) bool { return t.Slug != admin.InstallationTenant })
+	}
+	if r.Organization != "" {
+		choices = only(choices, func(t directory.Tenant) bool {
+			return t.Slug == r.Organization || t.ID.String() == r.Organization
+		})
+	}
+	if !settled.Tenant.IsZero() {
+		choices = only(choices, func(t directory.Tenant) bool { return t.ID == settled.Tenant })
+	}
+	return choices
+}
+
+// notMember is the same whether the tenant that was asked for exists or not.
+func notMember() Failure {
+	return Failure{Code: "access_denied", Description: "the person belongs to no tenant that this request allows"}
 }
 
 func only(m []directory.Membership, keep func(directory.Tenant) bool) []directory.Membership {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
@@ -21,6 +22,7 @@ var (
 	acme    = directory.Tenant{ID: id.TenantFromUUID([16]byte{3}), Slug: "acme", Name: "Acme"}
 	globex  = directory.Tenant{ID: id.TenantFromUUID([16]byte{4}), Slug: "globex", Name: "Globex"}
 	other   = directory.Tenant{ID: id.TenantFromUUID([16]byte{5}), Slug: "other", Name: "Other"}
+	signet  = directory.Tenant{ID: id.TenantFromUUID([16]byte{8}), Slug: admin.InstallationTenant, Name: "Signet administration"}
 	here    = id.SessionFromUUID([16]byte{6})
 	there   = id.SessionFromUUID([16]byte{7})
 )
@@ -48,6 +50,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 	const before, after = -time.Minute, time.Second
 	first := client.Client{SkipConsent: true}
 	asks := client.Client{}
+	administers := client.Client{SkipConsent: true, Audiences: []string{admin.Audience}}
 	acmes := client.Client{SkipConsent: true, Tenant: acme.ID}
 	prompt := func(v ...string) request { return request{Prompt: v, MaxAge: -1} }
 	plain := prompt()
@@ -89,21 +92,26 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 		{name: "prompt=select_account, answered in another session", req: prompt("select_account").WithAccount(there), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme)}, want: authorization.SelectAccount},
 		{name: "prompt=login select_account, signed in before", req: prompt("login", "select_account"), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme)}, want: authorization.SignIn},
 
-		{name: "no membership", req: plain, facts: facts{Client: first, Session: signedIn(before)}, fails: "access_denied"},
+		{name: "no membership", req: plain, facts: facts{Client: first, Session: signedIn(before)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "no membership, prompt=none", req: prompt("none"), facts: facts{Client: first, Session: signedIn(before)}, want: authorization.Fail, fails: "access_denied"},
+		{name: "the administration is no choice in an application", req: plain, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, signet)}, want: authorization.Done, tenant: acme},
+		{name: "the administration alone, in an application", req: plain, facts: facts{Client: first, Session: signedIn(before), Memberships: member(signet)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "the administration, asked for by name", req: request{MaxAge: -1, Organization: "signet"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, signet)}, want: authorization.Done, tenant: signet},
+		{name: "the administration in its own client", req: plain, facts: facts{Client: administers, Session: signedIn(before), Memberships: member(acme, signet)}, want: authorization.PickTenant, nchoices: 2},
 		{name: "two memberships", req: plain, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.PickTenant, nchoices: 2},
 		{name: "two memberships, prompt=none", req: prompt("none"), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "interaction_required"},
 		{name: "two memberships, picked here", req: plain.WithTenant(here, globex.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.Done, tenant: globex},
 		{name: "two memberships, picked in another session", req: plain.WithTenant(there, globex.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.PickTenant, nchoices: 2},
-		{name: "picked one that is no longer theirs", req: plain.WithTenant(here, other.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
+		{name: "picked one that is no longer theirs", req: plain.WithTenant(here, other.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
 		{name: "organization by slug", req: request{MaxAge: -1, Organization: "globex"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.Done, tenant: globex},
 		{name: "organization by identifier", req: request{MaxAge: -1, Organization: globex.ID.String()}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.Done, tenant: globex},
-		{name: "organization by display name", req: request{MaxAge: -1, Organization: "Globex"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
-		{name: "organization of others", req: request{MaxAge: -1, Organization: "other"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
-		{name: "organization, picked another", req: request{MaxAge: -1, Organization: "acme"}.WithTenant(here, globex.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
+		{name: "organization by display name", req: request{MaxAge: -1, Organization: "Globex"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "organization of others", req: request{MaxAge: -1, Organization: "other"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "organization, picked another", req: request{MaxAge: -1, Organization: "acme"}.WithTenant(here, globex.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
 		{name: "a tenant's client and a member", req: plain, facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.Done, tenant: acme},
-		{name: "a tenant's client and no member", req: plain, facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(globex)}, fails: "access_denied"},
-		{name: "a tenant's client, organization of another", req: request{MaxAge: -1, Organization: "globex"}, facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
-		{name: "a tenant's client, picked another", req: plain.WithTenant(here, globex.ID), facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(acme, globex)}, fails: "access_denied"},
+		{name: "a tenant's client and no member", req: plain, facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(globex)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "a tenant's client, organization of another", req: request{MaxAge: -1, Organization: "globex"}, facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "a tenant's client, picked another", req: plain.WithTenant(here, globex.ID), facts: facts{Client: acmes, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.NotMember, fails: "access_denied"},
 
 		{name: "third party, nothing remembered", req: request{MaxAge: -1, Scopes: []string{"a", "b"}}, facts: facts{Client: asks, Session: signedIn(before), Memberships: member(acme)}, want: authorization.Consent, tenant: acme, scopes: []string{"a", "b"}},
 		{name: "third party, one scope remembered", req: request{MaxAge: -1, Scopes: []string{"a", "b"}}, facts: facts{Client: asks, Session: signedIn(before), Memberships: member(acme)}, allowed: []string{"a"}, want: authorization.Consent, tenant: acme, scopes: []string{"b"}},
@@ -130,7 +138,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.fails != "" {
+			if c.fails != "" && c.want != authorization.NotMember {
 				c.want = authorization.Fail
 			}
 			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || !slices.Equal(d.Scopes, c.scopes) {

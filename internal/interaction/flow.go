@@ -105,6 +105,9 @@ func (i *Interaction) tooLong(w http.ResponseWriter, r *http.Request, req author
 // answer ends a request that is Done or Fail.
 func (i *Interaction) answer(w http.ResponseWriter, r *http.Request, s step) error {
 	if s.Step == authorization.Fail {
+		if s.Failure.Code == "access_denied" { // prompt=none: there was no page to record it
+			i.recordDenied(r.Context(), s, "membership")
+		}
 		i.Issuer.Fail(w, r, s.req, s.Failure)
 		return nil
 	}
@@ -190,6 +193,8 @@ func (i *Interaction) show(w http.ResponseWriter, r *http.Request, s step, query
 	case authorization.SelectAccount:
 		form.Action = pathLoginAccount
 		page = ui.ChooseAccount{Frame: frame(s), Form: form, Client: ui.Client{Name: s.client.Name}, Accounts: []ui.AccountChoice{{Value: u.ID.String(), Person: person(u)}}}
+	case authorization.NotMember:
+		return i.showNotMember(w, r, s, form, person(u))
 	case authorization.PickTenant:
 		choices := make([]ui.TenantChoice, len(s.Choices))
 		for n, m := range s.Choices {
@@ -337,6 +342,7 @@ func (i *Interaction) consent(w http.ResponseWriter, r *http.Request) error {
 		}
 		return i.proceed(w, r, s.req.WithConsent(s.visit.session.ID), "")
 	case ui.DecisionDeny:
+		i.recordDenied(r.Context(), s, "consent")
 		i.Issuer.Fail(w, r, s.req, authorization.Failure{Code: "access_denied", Description: "the person did not allow it"})
 		return nil
 	case ui.DecisionSwitch:

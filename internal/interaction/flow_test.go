@@ -174,11 +174,74 @@ func TestATenantThatThePersonDoesNotBelongToCannotBePicked(t *testing.T) {
 	}
 }
 
-func TestAPersonWithoutATenantIsRefusedToTheClient(t *testing.T) {
+func TestAPersonWithoutATenantIsToldAndThenTheClientIs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser(t)
-	b.signIn(b.open(s.request(firstParty)), "carl@nowhere.example", goodPassword).wantLocation(callback + "?error=access_denied")
+	p := b.signIn(b.open(s.request(firstParty)), "carl@nowhere.example", goodPassword)
+	p.want(http.StatusForbidden, "carl@nowhere.example")
+	form := p.form("/login/membership")
+	b.post("/login/membership", form).want(http.StatusBadRequest, "")
+	if len(s.issuer.failed) != 0 {
+		t.Error("the client was told before the person went back")
+	}
+	form.Set("decision", "deny")
+	b.post("/login/membership", form).wantLocation(callback + "?error=access_denied")
+	if n := s.trail.count(audit.AuthorizeDenied); n != 1 {
+		t.Errorf("%d denials on record", n)
+	}
+	denied := s.trail.events[len(s.trail.events)-1]
+	if denied.User != s.user(t, "carl@nowhere.example").ID || denied.Session.IsZero() || denied.Client != string(firstParty) || denied.Detail["reason"] != "membership" {
+		t.Errorf("on record: %+v", denied)
+	}
+}
+
+func TestWhoIsNoMemberCanGoOnAsSomebodyElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "carl@nowhere.example")
+	req := s.request(firstParty)
+	req.Organization = "acme"
+	form := b.open(req).form("/login/membership")
+	form.Set("decision", "switch")
+	b.signIn(b.post("/login/membership", form), "bob@acme.example", goodPassword).wantLocation(callback + "?code=x")
+	// Carl's page is over: it neither answers for Bob nor signs him out.
+	b.post("/login/membership", form).wantLocation(callback + "?code=x")
+
+	hinted, _ := s.signedIn(t, "carl@nowhere.example")
+	req.HintedUser = s.user(t, "carl@nowhere.example").ID
+	if p := hinted.open(req); strings.Contains(p.body, `value="switch"`) {
+		t.Error("offers to go on as somebody who could not")
+	}
+}
+
+func TestThePageForNonMembersTellsNothingAboutTenantsAndRepeatsNoMessageOfAStranger(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "bob@acme.example")
+	page := func(organization string) string {
+		req := s.request(firstParty)
+		req.Organization = organization
+		p := b.open(req)
+		p.form("/login/membership")
+		return hidden.ReplaceAllString(strings.ReplaceAll(p.body, organization, "ORG"), "")
+	}
+	others := s.tenant(t, "globex").ID.String()
+	exists, unknown := page("globex"), page("glebex")
+	if exists != unknown {
+		t.Error("a tenant that exists answers otherwise than one that does not")
+	}
+	if page(others) != page("ten_01h455vb4pex5vsknk084sn02q") {
+		t.Error("an identifier that exists answers otherwise than one that does not")
+	}
+	if !strings.Contains(exists, "ORG") {
+		t.Error("the page does not say what was asked for")
+	}
+	for _, text := range []string{"Call 0800 1234 now", "<b>acme</b>", "ACME", "acme\u202e"} {
+		if strings.Contains(page(text), "ORG") {
+			t.Errorf("the page repeats %q", text)
+		}
+	}
 }
 
 func TestConsentCanBeDeniedAndGivenToAnotherAccount(t *testing.T) {
@@ -258,7 +321,7 @@ func TestABrokenOrExpiredRequestShowsAPageThatExplains(t *testing.T) {
 	}
 	for name, flow := range flows {
 		b.get("/login?flow="+flow).want(http.StatusBadRequest, "")
-		for _, path := range []string{"/login", "/login/account", "/login/tenant", "/consent"} {
+		for _, path := range []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent"} {
 			p := b.post(path, url.Values{"flow": {flow}, "email": {"bob@acme.example"}, "password": {goodPassword}})
 			if p.status != http.StatusBadRequest {
 				t.Errorf("%s: POST %s: %d", name, path, p.status)
@@ -347,7 +410,7 @@ func TestEveryPostIsRefusedFromOtherSites(t *testing.T) {
 			posts = append(posts, route.Pattern)
 		}
 	}
-	want := []string{"/login", "/login/account", "/login/tenant", "/consent", "/logout/confirm", "/account/password"}
+	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/logout/confirm", "/account/password"}
 	if !slices.Equal(posts, want) {
 		t.Errorf("routes %v", posts)
 	}

@@ -125,6 +125,13 @@ func (t *trail) Write(ctx context.Context, e audit.Event) error {
 	return t.Recorder.Write(ctx, e)
 }
 
+func (t *trail) Record(ctx context.Context, e audit.Event) {
+	t.mu.Lock()
+	t.events = append(t.events, e)
+	t.mu.Unlock()
+	t.Recorder.Record(ctx, e)
+}
+
 func (t *trail) count(a audit.Action) (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -166,6 +166,7 @@ const (
 	pathLogin         = "/login"
 	pathLoginAccount  = "/login/account"
 	pathLoginTenant   = "/login/tenant"
+	pathNotMember     = "/login/membership"
 	pathConsent       = "/consent"
 	pathAccount       = "/account"
 	pathPassword      = "/account/password"
@@ -195,6 +196,7 @@ func (i *Interaction) Routes() []Route {
 		post(pathLogin, i.signIn),
 		post(pathLoginAccount, i.chooseAccount),
 		post(pathLoginTenant, i.chooseTenant),
+		post(pathNotMember, i.leaveOrSwitch),
 		post(pathConsent, i.consent),
 		get(pathLogoutConfirm, i.resumeLogout),
 		post(pathLogoutConfirm, i.confirmLogout),

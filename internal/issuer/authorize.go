@@ -309,13 +309,11 @@ func (i *Issuer) Complete(w http.ResponseWriter, r *http.Request, req authorizat
 	return nil
 }
 
-// Fail answers a request with an error (RFC 6749 §4.1.2.1).
+// Fail answers a request with an error (RFC 6749 §4.1.2.1). A denial is on record already, by
+// whoever knows the person.
 func (i *Issuer) Fail(w http.ResponseWriter, r *http.Request, req authorization.Request, f authorization.Failure) {
 	i.Observer.Authorization(f.Code)
 	i.Log.InfoContext(r.Context(), "authorization request refused", "error", f.Code, "client", req.Client)
-	if f.Code == errAccessDenied.code { // a decision about a person who is signed in; the rest anyone can provoke
-		i.record(r.Context(), audit.Event{Action: audit.AuthorizeDenied, Client: string(req.Client), Detail: map[string]string{"error": f.Code}})
-	}
 	i.answer(w, r, req, url.Values{"error": {f.Code}, "error_description": {f.Description}})
 }
 

@@ -45,6 +45,15 @@ func English() Text {
 	t.ChooseTenant.LeadClient = "to continue to {client}"
 	t.ChooseTenant.SignedInAs = "Signed in as {name}"
 
+	t.NotMember.Title = "This account has no access here"
+	t.NotMember.Asked = "{client} asked for the organization {organization}, and your account is not a member of one by that name."
+	t.NotMember.NotAsked = "Your account is not a member of an organization that {client} can be used for."
+	t.NotMember.Do = "An administrator of the organization can invite you."
+	t.NotMember.DoSwitch = "Use another account, or ask an administrator of the organization for an invitation."
+	t.NotMember.SignedInAs = "Signed in as"
+	t.NotMember.Switch = "Use another account"
+	t.NotMember.Back = "Back to {client}"
+
 	t.Consent.Title = "Allow access"
 	t.Consent.Heading = "{client} wants to access your account"
 	t.Consent.SignedInAs = "Signed in as"
@@ -158,7 +167,5 @@ func englishErrors() Errors {
 			"We need one cookie to sign you in safely.", "Allow cookies for this site, then go back to the application and sign in again."},
 		CrossSite: ErrorText{"We stopped that request",
 			"It came from another website, not from our page.", again},
-		NoTenant: ErrorText{"You are not in an organization yet",
-			"You signed in, but no organization has added you.", "Ask your administrator for an invitation."},
 	}
 }

@@ -30,7 +30,6 @@ const (
 	ReasonExpired          ErrorReason = "expired"           // the interaction is over or used
 	ReasonNoCookie         ErrorReason = "no_cookie"         // the browser keeps no cookies
 	ReasonCrossSite        ErrorReason = "cross_site"        // a form posted from elsewhere
-	ReasonNoTenant         ErrorReason = "no_tenant"         // signed in, but a member of nothing
 )
 
 // ErrorText is the wording of one kind of error.
@@ -41,7 +40,7 @@ func (p Error) Words(t *Text) ErrorText {
 	byReason := map[ErrorReason]ErrorText{
 		ReasonUnknownClient: t.Errors.UnknownClient, ReasonRedirectMismatch: t.Errors.RedirectMismatch,
 		ReasonExpired: t.Errors.Expired, ReasonNoCookie: t.Errors.NoCookie,
-		ReasonCrossSite: t.Errors.CrossSite, ReasonNoTenant: t.Errors.NoTenant,
+		ReasonCrossSite: t.Errors.CrossSite,
 	}
 	if words, ok := byReason[p.Reason]; ok {
 		return words

@@ -53,6 +53,11 @@ func states() []state {
 		{"tenant-choice", 200, ChooseTenant{Form: form, Client: orders, Person: ada, Tenants: tenants}},
 		{"tenant-choice-long", 200, ChooseTenant{Form: form, Client: Client{Name: endless}, Person: Person{Email: endless}, Tenants: []TenantChoice{{"t", endless, []string{endless, endless}}}}},
 		{"tenant-choice-rtl", 200, ChooseTenant{Frame: arabic, Form: form, Client: orders, Person: layla, Tenants: tenants}},
+		{"not-member", 403, NotMember{Frame: frame, Form: form, Client: orders, Person: ada, Organization: "globex", CanSwitch: true, RequestID: "01JD6M3T5V9QK2R8W4XZ"}},
+		{"not-member-of-any", 403, NotMember{Form: form, Client: orders, Person: Person{Email: "grace@globex.test"}}},
+		{"not-member-long", 403, NotMember{Form: form, Client: Client{Name: endless}, Person: Person{Name: endless, Email: endless + "@acme.test"}, Organization: strings.Repeat("o", 63), CanSwitch: true, RequestID: endless}},
+		{"not-member-rtl", 403, NotMember{Frame: arabic, Form: form, Client: orders, Person: layla, Organization: "acme", CanSwitch: true}},
+		{"not-member-hostile", 403, NotMember{Form: Form{Action: "/login/membership", Hidden: []Hidden{{hostile, hostile}}}, Client: Client{Name: hostile}, Person: Person{Name: hostile, Email: hostile}, Organization: hostile, CanSwitch: true, RequestID: hostile}},
 		{"consent", 200, Consent{Form: form, Client: orders, Person: ada, Tenant: "Acme Inc.", Scopes: scopes, RedirectURI: "https://orders.acme.test/callback", PolicyURL: "https://acme.test/privacy", TermsURL: "https://acme.test/terms"}},
 		{"consent-app", 200, Consent{Form: form, Client: Client{Name: "Acme Field"}, Person: Person{Email: "grace@globex.test"}, Scopes: []Scope{{Name: "urn:acme:field/read"}}, RedirectURI: "test.acme.field:/cb", PolicyURL: "javascript:alert(1)", TermsURL: "http://acme.test/terms"}},
 		{"consent-nothing", 200, Consent{Form: form, Client: orders, Person: ada, RedirectURI: "http://127.0.0.1:8123/cb"}},
@@ -87,7 +92,7 @@ func states() []state {
 		}
 		all = append(all, state{"error-" + http.StatusText(status), status, page})
 	}
-	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite, ReasonNoTenant} {
+	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite} {
 		all = append(all, state{"error-" + string(reason), 400, Error{Status: 400, Reason: reason}})
 	}
 	for i := range all {

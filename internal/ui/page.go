@@ -26,7 +26,7 @@ type meta struct {
 // pageNames lists the page templates, one file each.
 func pageNames() []string {
 	return []string{
-		"sign_in", "choose_account", "choose_tenant", "consent", "sign_out", "signed_out",
+		"sign_in", "choose_account", "choose_tenant", "not_member", "consent", "sign_out", "signed_out",
 		"error", "account", "change_password", "home", "form_post",
 	}
 }

@@ -21,7 +21,10 @@ type Text struct {
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
 	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
-	Consent       struct {
+	NotMember     struct {
+		Title, Asked, NotAsked, Do, DoSwitch, SignedInAs, Switch, Back string
+	}
+	Consent struct {
 		Title, Heading, SignedInAs, ForTenant, NotYou, Asks, AsksNothing, Allow, Deny string
 		SentToHost, SentToApp, Policy, Terms, Documents                               string
 	}
@@ -49,7 +52,7 @@ type Errors struct {
 	BadRequest, Forbidden, NotFound, Method, TooLarge     ErrorText
 	TooMany, Internal, Unavailable                        ErrorText
 	UnknownClient, RedirectMismatch, Expired, NoCookie    ErrorText
-	CrossSite, NoTenant                                   ErrorText
+	CrossSite                                             ErrorText
 }
 
 func (t *Text) notice(n Notice) string {
