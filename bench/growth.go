@@ -40,14 +40,42 @@ The full size needs about 14 GB of disk while it runs and some minutes of loadin
   bench growth --users 100000 --families 1000000 --tenants 1000`,
 		Args: cobra.NoArgs, SilenceUsage: true,
 		PreRunE: func(*cobra.Command, []string) error { return o.isolate() },
-		RunE:    func(cmd *cobra.Command, _ []string) error { return grow(cmd.Context(), o, small) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return grow(cmd.Context(), o, small, report.Growth{Limit: report.GrowthLimit, Much: "with much"})
+		},
 	}
 	o.flags(cmd.Flags())
 	return cmd
 }
 
-// grow is the whole of `bench growth`.
-func grow(ctx context.Context, o *options, small fill.Size) (err error) {
+// listsCommand is growth for the lists of the administration.
+func listsCommand() *cobra.Command {
+	o := defaults()
+	small := fill.Size{Users: 10_000, Families: 10_000, Tenants: 100}
+	o.size = fill.Size{Users: 1_000_000, Families: 1_000_000, Tenants: 10_000}
+	for _, s := range scenario.Lists() {
+		o.scenarios = append(o.scenarios, s.Name)
+	}
+	cmd := &cobra.Command{
+		Use:   "lists",
+		Short: "Measure the lists of the administration with little and with much data",
+		Long: fmt.Sprintf(`Fills two databases, one with %d people in %d tenants and one with as many as asked for, and reads
+the lists of the administration on both, page by page, in turns. The p99 of a page with much data
+may be at most %.0f times the one with little.`, small.Users, small.Tenants, report.PageLimit),
+		Example: `  bench lists
+  bench lists --scenario list_users --users 100000 --tenants 1000`,
+		Args: cobra.NoArgs, SilenceUsage: true,
+		PreRunE: func(*cobra.Command, []string) error { return o.isolate() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return grow(cmd.Context(), o, small, report.Growth{Limit: report.PageLimit, P99: true, Much: "with much"})
+		},
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// grow is the whole of `bench growth`; r says how it is judged.
+func grow(ctx context.Context, o *options, small fill.Size, r report.Growth) (err error) {
 	bar := progress.New(os.Stderr)
 	var stages []*stage
 	defer func() {
@@ -55,7 +83,7 @@ func grow(ctx context.Context, o *options, small fill.Size) (err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	r := report.Growth{Date: time.Now(), Machine: rig.Look(ctx, o.source)}
+	r.Date, r.Machine = time.Now(), rig.Look(ctx, o.source)
 	for _, size := range []fill.Size{small, o.size} {
 		one := *o
 		one.size, one.noCeiling = size, true

@@ -1,6 +1,7 @@
 package fill
 
 import (
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/installation"
 	"github.com/signet-id/signet/internal/secret"
@@ -13,6 +14,7 @@ const (
 	Machine  = "bench-machine"
 	Frontend = "bench-frontend" // public, first party
 	API      = "bench-api"      // introspects tokens for Orders
+	Admin    = "bench-admin"    // reads everything of the administration
 	Callback = "https://app.example/callback"
 )
 
@@ -40,7 +42,10 @@ func installed() installation.Installation {
 	frontend.Audiences, frontend.RedirectURIs, frontend.SkipConsent = []string{Orders}, []string{Callback}, true
 	api := base(API, client.AuthBasic)
 	api.ServesAudience = Orders
-	in := installation.Installation{Clients: []installation.Client{{Client: machine}, {Client: frontend}, {Client: api}}}
+	reader := base(Admin, client.AuthBasic)
+	reader.GrantTypes = []string{client.GrantClientCredentials}
+	reader.Scopes, reader.Audiences = []string{admin.InstallationRead, admin.InstallationManage}, []string{admin.Audience}
+	in := installation.Installation{Clients: []installation.Client{{Client: machine}, {Client: frontend}, {Client: api}, {Client: reader}}}
 	for _, r := range []struct{ audience, name, noun string }{{Orders, "Orders", "orders"}, {Billing, "Billing", "invoices"}} {
 		in.ResourceServers = append(in.ResourceServers, installation.ResourceServer{
 			Audience: r.audience, Name: r.name,

@@ -36,7 +36,14 @@ func TestWhatIsLoadedIsValidAndUsable(t *testing.T) {
 		want := 0
 		table.rows(func(...any) bool { want++; return true })
 		var got int
-		if err := conn.QueryRow(ctx, "SELECT count(*) FROM "+table.name).Scan(&got); err != nil || got != want {
+		count := "SELECT count(*) FROM " + table.name
+		switch table.name { // beside what the schema itself holds
+		case "tenant":
+			count += " WHERE slug <> 'signet'"
+		case "role", "role_permission":
+			count += " WHERE tenant_id <> (SELECT id FROM tenant WHERE slug = 'signet')"
+		}
+		if err := conn.QueryRow(ctx, count).Scan(&got); err != nil || got != want {
 			t.Errorf("%s has %d rows, want %d (%v)", table.name, got, want, err)
 		}
 	}

@@ -103,11 +103,18 @@ func TestGrowthCountsWhatAnOperationCosts(t *testing.T) {
 		"as fast, with a busier store": {row(1000, 100, 150), false},
 		"cheaper":                      {row(1500, 90, 90), true},
 	} {
-		if got := c.row.Met(); got != c.met {
+		if got := (Growth{Limit: GrowthLimit}).met(c.row); got != c.met {
 			t.Errorf("%s: cost %.2f, by CPU %.2f, met %v", name, c.row.Cost(), c.row.CPUCost(), got)
 		}
 	}
-	g := Growth{Date: time.Now(), Rows: []GrowthRow{row(800, 100, 100)}, Sizes: []Sized{{Data: fill.Size{Users: 1_000_000, Families: 10_000_000, Tenants: 10_000}}}}
+	pages := GrowthRow{Small: Figures{Rate: 1000, P99: 100}, Large: Figures{Rate: 100, P99: 199}} // slower, and no page much later
+	for p99, met := range map[float64]bool{199: true, 201: false} {
+		pages.Large.P99 = p99
+		if got := (Growth{Limit: PageLimit, P99: true}).met(pages); got != met {
+			t.Errorf("a p99 of %v for one of 100: met %v", p99, got)
+		}
+	}
+	g := Growth{Limit: GrowthLimit, Much: "with much", Date: time.Now(), Rows: []GrowthRow{row(800, 100, 100)}, Sizes: []Sized{{Data: fill.Size{Users: 1_000_000, Families: 10_000_000, Tenants: 10_000}}}}
 	var b bytes.Buffer
 	g.Text(&b, false)
 	if !strings.Contains(b.String(), "1.2 missed") || !strings.Contains(b.String(), "1,000,000 users, 10,000,000 families, 10,000 tenants") {

@@ -116,7 +116,7 @@ func code() Scenario {
 		Needed: Needed{Statements: true, What: "2 signatures, 2 statements, 2 requests"},
 		Prepare: func(_ context.Context, e *Env) (Maker, error) {
 			var requests [][]byte
-			for _, m := range e.Set.Members(e.Slice) {
+			for _, m := range e.members() {
 				requests = append(requests, wire.Request{
 					Method: "GET", Target: authorizeTarget(), Host: e.Host,
 					Header: append(browser(), "Cookie: "+sessionCookie+"="+m.Cookie.Reveal()),

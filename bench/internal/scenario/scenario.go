@@ -26,11 +26,31 @@ type Env struct {
 	Longest time.Duration
 	Slice   int // how many people and families are used
 	Now     func() time.Time
+	// Cast narrows a scenario to these people and their families; nil for people and families that
+	// are spread evenly over all there are.
+	Cast *Cast
+}
+
+// Cast is who takes part in a scenario.
+type Cast struct {
+	Members  []fill.Member
+	Families []fill.Family
+}
+
+// members returns the people who sign in.
+func (e *Env) members() []fill.Member {
+	if e.Cast != nil {
+		return e.Cast.Members
+	}
+	return e.Set.Members(e.Slice)
 }
 
 // Families returns the refresh families that are rotated: half of the slice for the server under
 // test and half for the ceiling, because a family that somebody else rotates looks stolen.
 func (e *Env) Families() (server, ceiling []fill.Family) {
+	if e.Cast != nil {
+		return e.Cast.Families, nil // without a ceiling
+	}
 	for i, f := range e.Set.Spread(2 * e.Slice) {
 		if i%2 == 0 {
 			server = append(server, f)
@@ -82,10 +102,10 @@ func All() []Scenario {
 
 // Select returns those of All that are named, in their order.
 func Select(names []string) ([]Scenario, error) {
-	all := All()
 	if len(names) == 0 {
-		return all, nil
+		return All(), nil
 	}
+	all := append(All(), Lists()...)
 	var out []Scenario
 	for _, s := range all {
 		for _, n := range names {
