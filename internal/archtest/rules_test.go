@@ -34,6 +34,10 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/interaction", may: inner + " internal/formdata internal/ui"},
 	{of: "internal/ui", may: "internal/errdefs"},
 	{of: "internal/server", may: "internal/config internal/telemetry internal/errdefs"},
+	// The administrator's side: it knows the server by its API alone.
+	{of: "internal/cli", may: "internal/cli/login internal/manifest internal/errdefs internal/secret pkg/adminclient"},
+	{of: "internal/cli/login", may: "internal/errdefs internal/filelock internal/secret"},
+	{of: "internal/manifest", may: "internal/errdefs internal/secret pkg/adminclient"},
 	// The operator's side.
 	{of: "internal/config", may: "internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/telemetry", may: "internal/errdefs"},
@@ -50,7 +54,7 @@ var reserved = []struct {
 	tests                 bool
 }{
 	{fosite + "/...", "", "it is frozen, and the issuer is our own (docs/decisions/0015)", true},
-	{"net/http/...", "internal/adminapi internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
+	{"net/http/...", "internal/adminapi internal/cli/... internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
 		"rules and stores do not know HTTP", false},
 	{"github.com/danielgtaylor/huma/...", "internal/adminapi/...", "one package speaks the administration's HTTP", true},
 	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},
@@ -64,7 +68,7 @@ var reserved = []struct {
 	{module + "/test/...", "test/...", "what drives tests stays out of the binary", false},
 	{"testing/...", "internal/postgres/pgtest internal/apptest test/... pkg/signettest", "test code stays out of the binary", false},
 	{"github.com/chromedp/...", "test/...", "browsers are for tests, which drive them through test/browsertest", true},
-	{"os/exec", "internal/embeddedpg internal/dev test/...", "the one child process is PostgreSQL", false},
+	{"os/exec", "internal/embeddedpg internal/dev internal/cli test/...", "the one child process is PostgreSQL; signet login opens a browser", false},
 	{"unsafe", "", "not here; a test may make the reading of a clock that somebody set", false},
 	{"math/rand/...", "", "what is random here is secret until proven otherwise", false},
 	{"net/smtp", "", "goes out to an address; add a package that guards it first", false},
@@ -92,6 +96,7 @@ var mayDial = []struct{ of, why string }{
 	{"internal/apptest", "part of the tests"},
 	{"test/...", "tests of the whole program"},
 	{"internal/dev", "waits for its own listeners on loopback"},
+	{"internal/cli/...", "administrators call the server they named, over https or on this machine"},
 	{"cmd/signet", "healthcheck asks this machine's own ops listener"},
 	{"pkg/...", "runs in other people's services, with clients they choose"},
 }
