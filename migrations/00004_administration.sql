@@ -206,6 +206,7 @@ CREATE TABLE invitation (
     revoked_at       timestamptz
 );
 CREATE INDEX invitation_page ON invitation (tenant_id, created_at, id);
+CREATE INDEX invitation_expiry ON invitation (expires_at);
 CREATE UNIQUE INDEX invitation_pending ON invitation (tenant_id, email_normalized)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;
 
@@ -214,6 +215,7 @@ CREATE TABLE mail_link (
     purpose          text NOT NULL, -- verify_email or reset_password
     user_id          uuid NOT NULL REFERENCES user_account ON DELETE CASCADE,
     email_normalized text NOT NULL, -- the address that the link was sent to
+    flow             text NOT NULL DEFAULT '', -- the sealed request to go on with
     created_at       timestamptz NOT NULL DEFAULT now(),
     expires_at       timestamptz NOT NULL,
     used_at          timestamptz

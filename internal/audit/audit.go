@@ -39,6 +39,19 @@ const (
 	AdminDenied   Action = "admin.denied"
 )
 
+// Invitations, and what people do by links that were mailed to them.
+const (
+	InvitationCreated  Action = "invitation.created"
+	InvitationResent   Action = "invitation.resent"
+	InvitationRevoked  Action = "invitation.revoked"
+	InvitationAccepted Action = "invitation.accepted"
+
+	VerificationSent       Action = "user.verification_sent"
+	EmailVerified          Action = "user.email_verified"
+	PasswordResetRequested Action = "user.password_reset_requested"
+	PasswordReset          Action = "user.password_reset"
+)
+
 // Event is one fact. Zero fields are unknown or do not apply.
 type Event struct {
 	At        time.Time

@@ -16,13 +16,15 @@ const (
 
 // Cleaned counts the expired rows that a call of Clean deleted.
 type Cleaned struct {
-	Codes, Families, Cutoffs, Sessions, Throttles int64
+	Codes, Families, Cutoffs, Sessions, Throttles, Invitations, Links int64
 	// Unpartitioned names the months whose audit events stay in the default partition.
 	Unpartitioned []string
 }
 
 // Total returns the sum.
-func (c Cleaned) Total() int64 { return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles }
+func (c Cleaned) Total() int64 {
+	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links
+}
 
 // Clean deletes expired rows in batches, and makes room in the audit log for the months to
 // come. When another replica is at it, it returns at once.
@@ -50,6 +52,8 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 		{q.DeleteExpiredCutoffs, &c.Cutoffs},
 		{q.DeleteExpiredSessions, &c.Sessions},
 		{q.DeleteExpiredThrottles, &c.Throttles},
+		{q.DeleteOldInvitations, &c.Invitations},
+		{q.DeleteOldMailLinks, &c.Links},
 	} {
 		for {
 			n, err := job.delete(ctx, cleanBatch)

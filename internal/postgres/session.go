@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/revocation"
 	"github.com/signet-id/signet/internal/secret"
@@ -129,49 +130,63 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 
 // ChangePassword replaces the person's password hash and, in the same transaction, ends
 // everything that somebody who knew the old one may have: every session but one, with what
-// hangs on those that ran out already, codes not yet redeemed, and the grants that outlive
-// their session. keep is the longest that an access token can still live.
+// hangs on those that ran out already, codes not yet redeemed, the grants that outlive their
+// session, and links that would reset it. keep is the longest that an access token can still live.
 func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
 	var cut []revocation.Cutoff
-	err := s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) error {
-		// First, because it makes sign-ins that were proven by the old password wait and fail.
-		err := q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded})
-		if err != nil {
+	err := s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) (err error) {
+		if _, err = q.LockUser(ctx, user.UUID()); err != nil {
 			return err
 		}
-		// Then codes, so that no grant is born of one after grants were listed.
-		err = q.SpendOtherCodes(ctx, sqlcgen.SpendOtherCodesParams{UserID: user.UUID(), ExceptID: except.UUID()})
-		if err != nil {
-			return err
-		}
-		sessions, err := q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
-		if err != nil {
-			return err
-		}
-		for _, other := range sessions {
-			b := id.SessionFromUUID(other)
-			if _, err := end(ctx, q, b, keep); err != nil {
-				return err
-			}
-			cut = append(cut, s.db.cutoff(revocation.Session, b.String(), keep))
-		}
-		grants, err := q.ListOtherGrants(ctx, sqlcgen.ListOtherGrantsParams{UserID: user.UUID(), ExceptID: except.UUID()})
-		if err != nil {
-			return err
-		}
-		for _, other := range grants {
-			g := id.GrantFromUUID(other)
-			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: other, Subject: g.String(), Keep: interval(keep)}); err != nil {
-				return err
-			}
-			cut = append(cut, s.db.cutoff(revocation.Grant, g.String(), keep))
-		}
-		return nil
+		cut, err = s.db.changePassword(ctx, q, user, encoded, except, keep)
+		return err
 	})
 	if err == nil {
 		s.db.stored(cut...)
 	}
 	return err
+}
+
+// changePassword is ChangePassword within a transaction that holds the lock of LockUser. What it
+// returns is to be told to this replica once the transaction is through.
+func (db *DB) changePassword(ctx context.Context, q *sqlcgen.Queries, user id.User, encoded string, except id.Session, keep time.Duration) (cut []revocation.Cutoff, err error) {
+	// First, because it makes sign-ins that were proven by the old password wait and fail.
+	err = q.SetPassword(ctx, sqlcgen.SetPasswordParams{UserID: user.UUID(), Encoded: encoded})
+	if err != nil {
+		return nil, err
+	}
+	err = q.VoidMailLinks(ctx, sqlcgen.VoidMailLinksParams{UserID: user.UUID(), Purpose: string(maillink.ResetPassword)})
+	if err != nil {
+		return nil, err
+	}
+	// Then codes, so that no grant is born of one after grants were listed.
+	err = q.SpendOtherCodes(ctx, sqlcgen.SpendOtherCodesParams{UserID: user.UUID(), ExceptID: except.UUID()})
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := q.ListOtherSessions(ctx, sqlcgen.ListOtherSessionsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range sessions {
+		b := id.SessionFromUUID(other)
+		if _, err := end(ctx, q, b, keep); err != nil {
+			return nil, err
+		}
+		cut = append(cut, db.cutoff(revocation.Session, b.String(), keep))
+	}
+	grants, err := q.ListOtherGrants(ctx, sqlcgen.ListOtherGrantsParams{UserID: user.UUID(), ExceptID: except.UUID()})
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range grants {
+		g := id.GrantFromUUID(other)
+		if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: other, Subject: g.String(), Keep: interval(keep)}); err != nil {
+			return nil, err
+		}
+		cut = append(cut, db.cutoff(revocation.Grant, g.String(), keep))
+	}
+	return cut, nil
 }
 
 // end ends a session whether or not it is still stored, with what hangs on it, and reports

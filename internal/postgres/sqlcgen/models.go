@@ -164,6 +164,7 @@ type MailLink struct {
 	Purpose         string
 	UserID          [16]byte
 	EmailNormalized string
+	Flow            string
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
 	UsedAt          *time.Time
