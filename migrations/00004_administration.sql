@@ -234,6 +234,16 @@ CREATE TABLE mail_outbox (
     last_error      text NOT NULL DEFAULT ''
 );
 CREATE INDEX mail_outbox_due ON mail_outbox (next_attempt_at);
+-- +goose StatementBegin
+CREATE FUNCTION notify_mail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('signet_mail', '');
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER mail_enqueued AFTER INSERT ON mail_outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_mail();
 
 -- The audit log says who acted and on what. Events of one tenant or person are read along an
 -- index; those of neither, as machines' tokens, cost none.

@@ -23,6 +23,7 @@ import (
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/keyring"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/ratelimit"
@@ -69,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
-	rooms, err := furnish(o, db, ring, metrics)
+	rooms, err := furnish(o, db, ring, envelopes, metrics)
 	if err != nil {
 		return err
 	}
@@ -109,12 +110,13 @@ type rooms struct {
 	cutoffs  *revocation.Register
 	subjects *directory.Cache
 	recorder *audit.Recorder
+	letters  *mail.Writer
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
 	admin    *adminapi.API
 }
 
-func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.Metrics) (*rooms, error) {
+func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope.Envelope, metrics *telemetry.Metrics) (*rooms, error) {
 	c := o.Config
 	hasher, err := newHasher(c, password.Observer{Hashed: metrics.PasswordHashed, Refused: metrics.PasswordRefused}, o.Now)
 	if err != nil {
@@ -152,6 +154,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, metrics *telemetry.
 		cutoffs:  revocation.NewRegister(db.Grants(), heard, o.Now),
 		subjects: directory.NewCache(db.Directory(), heard, o.Now),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
+		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
 	}
 	metrics.ObserveCutoffs(r.cutoffs.Len)
 	db.OnCutoff(r.cutoffs.Note, o.Now)

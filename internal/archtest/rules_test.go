@@ -5,7 +5,8 @@ package archtest
 const inner = "internal/errdefs internal/secret internal/id internal/replica " +
 	"internal/directory internal/client internal/session internal/grant internal/authorization " +
 	"internal/revocation internal/audit internal/ratelimit internal/password internal/installation " +
-	"internal/envelope internal/keyring internal/admin internal/claims internal/invitation internal/maillink"
+	"internal/envelope internal/keyring internal/admin internal/claims internal/invitation internal/maillink " +
+	"internal/mail"
 
 // outer is the packages that put the others together; nothing points at them but they and tests.
 const outer = "cmd/... internal/app internal/dev internal/apptest test/..."
@@ -38,6 +39,9 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/cli", may: "internal/cli/login internal/manifest internal/errdefs internal/secret pkg/adminclient"},
 	{of: "internal/cli/login", may: "internal/errdefs internal/filelock internal/secret"},
 	{of: "internal/manifest", may: "internal/errdefs internal/secret pkg/adminclient"},
+	// The way out: messages to a mail server, and a mail server for development and tests.
+	{of: "internal/postman", may: "internal/mail internal/audit internal/envelope internal/errdefs internal/secret"},
+	{of: "internal/mailcatcher", may: ""},
 	// The operator's side.
 	{of: "internal/config", may: "internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/telemetry", may: "internal/errdefs"},
@@ -54,10 +58,10 @@ var reserved = []struct {
 	tests                 bool
 }{
 	{fosite + "/...", "", "it is frozen, and the issuer is our own (docs/decisions/0015)", true},
-	{"net/http/...", "internal/adminapi internal/cli/... internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/demo/... pkg/... " + outer,
+	{"net/http/...", "internal/adminapi internal/cli/... internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/mailcatcher internal/demo/... pkg/... " + outer,
 		"rules and stores do not know HTTP", false},
 	{"github.com/danielgtaylor/huma/...", "internal/adminapi/...", "one package speaks the administration's HTTP", true},
-	{"html/template", "internal/ui internal/demo/...", "one package renders pages", false},
+	{"html/template", "internal/ui internal/mail internal/mailcatcher internal/demo/...", "one package renders pages, and one letters; the mail catcher is for development", false},
 	{"database/sql/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
 	{"github.com/pressly/goose/...", "internal/postgres/...", "SQL lives in internal/postgres", false},
 	{"github.com/jackc/pgx/v5/pgconn", "internal/postgres/... internal/embeddedpg internal/config internal/dev", "SQL lives in internal/postgres; config checks URLs, dev explains why a server does not answer", false},
@@ -71,6 +75,8 @@ var reserved = []struct {
 	{"os/exec", "internal/embeddedpg internal/dev internal/cli test/...", "the one child process is PostgreSQL; signet login opens a browser", false},
 	{"unsafe", "", "not here; a test may make the reading of a clock that somebody set", false},
 	{"math/rand/...", "", "what is random here is secret until proven otherwise", false},
+	{"github.com/wneessen/go-mail/...", "internal/postman", "one package talks to mail servers", true},
+	{"github.com/emersion/...", "internal/mailcatcher", "the mail server for development", true},
 	{"net/smtp", "", "goes out to an address; add a package that guards it first", false},
 	{"net/rpc/...", "", "goes out to an address; add a package that guards it first", false},
 }
@@ -88,6 +94,7 @@ var outbound = map[string][]string{
 	// These fetch with whatever client the context holds.
 	"github.com/coreos/go-oidc/v3/oidc": {"NewProvider", "NewRemoteKeySet"},
 	"golang.org/x/oauth2":               {"Config", "NewClient"},
+	"github.com/wneessen/go-mail":       {"NewClient", "QuickSend"},
 }
 
 // mayDial lists those packages and what they connect to. Tests are free.
@@ -95,6 +102,7 @@ var mayDial = []struct{ of, why string }{
 	{"internal/demo/...", "the demo applications call the issuer they were configured with"},
 	{"internal/apptest", "part of the tests"},
 	{"test/...", "tests of the whole program"},
+	{"internal/postman", "the mail server is the operator's own setting, and may have a private address"},
 	{"internal/dev", "waits for its own listeners on loopback"},
 	{"internal/cli/...", "administrators call the server they named, over https or on this machine"},
 	{"cmd/signet", "healthcheck asks this machine's own ops listener"},

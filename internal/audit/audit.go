@@ -52,6 +52,10 @@ const (
 	PasswordReset          Action = "user.password_reset"
 )
 
+// MailUndelivered is a message that a mail server refused for good or that none took in time.
+// Target says what it was about, detail its kind and why.
+const MailUndelivered Action = "mail.undelivered"
+
 // Event is one fact. Zero fields are unknown or do not apply.
 type Event struct {
 	At        time.Time

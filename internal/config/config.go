@@ -33,6 +33,7 @@ type Config struct {
 	Sessions Sessions  `key:"-" section:"sessions" doc:"Browser sign-in sessions."`
 	Password Passwords `key:"-" section:"passwords" doc:"Rules for new passwords and the cost of hashing them."`
 	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins."`
+	Mail     Mail      `key:"-" section:"mail" doc:"The mail server, over which invitations, confirmations of addresses and links to reset a password go out. Without host nothing is sent, and these features say that they are off."`
 	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
 	Cleanup  Cleanup   `key:"-" section:"cleanup" doc:"Deletion of expired rows."`
 }

@@ -32,6 +32,7 @@ func validate(c Config, purpose Purpose, f *faults) {
 	validateLifetimes(c.Tokens, c.Sessions, f)
 	validatePasswords(c.Password, f)
 	validateBudgets(c, f)
+	validateMail(c.Mail, f)
 }
 
 func validateIssuer(issuer string, purpose Purpose, f *faults) {

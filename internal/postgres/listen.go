@@ -25,6 +25,7 @@ const (
 	ChannelKeys    = "signet_keys"
 	ChannelCutoff  = "signet_cutoff"  // payload: see ParseCutoff
 	ChannelSubject = "signet_subject" // payload: see ParseSubject
+	ChannelMail    = "signet_mail"    // a message is in the outbox
 )
 
 // channelProbe carries what listeners announce to themselves, by a connection of the pool.
@@ -102,7 +103,7 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range []string{channelProbe, ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject} {
+	for _, channel := range []string{channelProbe, ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject, ChannelMail} {
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}

@@ -1,0 +1,50 @@
+package mail
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Kind says what a message is about.
+type Kind string
+
+// The kinds, and what each needs besides Kind and To. Name may always be given.
+const (
+	// Invitation asks somebody to join a tenant: Organization, Link, LinkExpires; Inviter when
+	// known.
+	Invitation Kind = "invitation"
+	// VerifyEmail asks a person to confirm that an address is theirs: Link, LinkExpires.
+	VerifyEmail Kind = "verify_email"
+	// ResetPassword lets a person choose a new password: Link, LinkExpires.
+	ResetPassword Kind = "reset_password"
+	// PasswordChanged tells a person that their password was changed: At. Link, when given,
+	// leads to where it can be reset, and holds no token.
+	PasswordChanged Kind = "password_changed"
+	// EmailInUse tells the owner of an account that somebody gave its address for another:
+	// Link, when given, leads to the sign-in page, and holds no token.
+	EmailInUse Kind = "email_in_use"
+	// NoAccount answers a request to reset a password when nobody has an account under the
+	// address, so that the page need not tell.
+	NoAccount Kind = "no_account"
+)
+
+// needs says what a message of a kind cannot be written without.
+type needs struct{ organization, link, at bool }
+
+var kinds = map[Kind]needs{
+	Invitation:      {organization: true, link: true},
+	VerifyEmail:     {link: true},
+	ResetPassword:   {link: true},
+	PasswordChanged: {at: true},
+	EmailInUse:      {},
+	NoAccount:       {},
+}
+
+// plainLink accepts absolute http(s) URLs in printable ASCII, which no mail client breaks.
+func plainLink(s string) bool {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`<>"`, r) }) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil
+}
