@@ -57,6 +57,41 @@ CREATE INDEX user_account_page ON user_account (created_at, id);
 CREATE INDEX membership_page ON membership (tenant_id, created_at, user_id);
 CREATE INDEX refresh_family_tenant ON refresh_family (tenant_id, created_at, id);
 
+-- Who holds a role, and which roles hold a permission: for lists, for the rule that a tenant keeps
+-- an administrator, and for what is deleted along with a role or a permission.
+CREATE INDEX membership_role_holder ON membership_role (tenant_id, role, user_id);
+CREATE INDEX role_permission_holder ON role_permission (audience, permission, tenant_id);
+
+-- People are searched by the beginning of their address, in byte order whatever the locale; the
+-- members of a tenant along an index of their own, for which membership repeats the address.
+CREATE INDEX user_account_address ON user_account (email_normalized COLLATE "C");
+ALTER TABLE membership
+    ADD COLUMN email_normalized text NOT NULL DEFAULT ''; -- kept by triggers
+UPDATE membership m SET email_normalized = u.email_normalized FROM user_account u WHERE u.id = m.user_id;
+CREATE INDEX membership_address ON membership (tenant_id, email_normalized COLLATE "C");
+-- +goose StatementBegin
+CREATE FUNCTION fill_member_address() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Waits for a change of the address that is under way; one that comes later waits for this row.
+    SELECT u.email_normalized INTO NEW.email_normalized FROM user_account u WHERE u.id = NEW.user_id FOR KEY SHARE;
+    NEW.email_normalized := coalesce(NEW.email_normalized, ''); -- nobody: the foreign key refuses it
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER member_address BEFORE INSERT ON membership
+    FOR EACH ROW EXECUTE FUNCTION fill_member_address();
+-- +goose StatementBegin
+CREATE FUNCTION move_member_address() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE membership SET email_normalized = NEW.email_normalized WHERE user_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER member_address AFTER UPDATE OF email_normalized ON user_account
+    FOR EACH ROW WHEN (OLD.email_normalized IS DISTINCT FROM NEW.email_normalized) EXECUTE FUNCTION move_member_address();
+
 -- Roles may include roles of the same tenant. role_reach is what they include directly or
 -- through others, kept by a trigger so that reading what somebody may do follows no chain.
 
@@ -163,6 +198,44 @@ INSERT INTO role_template_permission (template, audience, permission) VALUES
     ('admin', 'urn:signet:admin', 'audit:read');
 INSERT INTO tenant (id, slug, name) VALUES ('00000000-0000-7000-8000-000000000001', 'signet', 'Signet administration')
     ON CONFLICT DO NOTHING;
+
+-- Whatever a program forgets: permissions of the installation are held by roles of its own tenant
+-- alone, and a role holds permissions of the installation's resource servers and of its tenant's.
+ALTER TABLE role_permission ADD CONSTRAINT role_permission_installation CHECK (
+    audience <> 'urn:signet:admin' OR permission NOT LIKE 'installation:%' OR tenant_id = '00000000-0000-7000-8000-000000000001');
+ALTER TABLE role_template_permission ADD CONSTRAINT role_template_installation CHECK (
+    audience <> 'urn:signet:admin' OR permission NOT LIKE 'installation:%');
+-- +goose StatementBegin
+CREATE FUNCTION refuse_foreign_permission() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM fresh f JOIN resource_server r ON r.audience = f.audience
+                WHERE r.tenant_id IS NOT NULL AND r.tenant_id <> f.tenant_id) THEN
+        RAISE EXCEPTION 'a permission of another tenant' USING ERRCODE = 'check_violation', CONSTRAINT = 'role_permission_foreign';
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER permission_foreign AFTER INSERT ON role_permission
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION refuse_foreign_permission();
+CREATE TRIGGER permission_foreign_to AFTER UPDATE ON role_permission
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION refuse_foreign_permission();
+-- Templates make roles of every tenant.
+-- +goose StatementBegin
+CREATE FUNCTION refuse_owned_permission() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM fresh f JOIN resource_server r ON r.audience = f.audience WHERE r.tenant_id IS NOT NULL) THEN
+        RAISE EXCEPTION 'a permission of one tenant' USING ERRCODE = 'check_violation', CONSTRAINT = 'role_template_foreign';
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER permission_foreign AFTER INSERT ON role_template_permission
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION refuse_owned_permission();
+CREATE TRIGGER permission_foreign_to AFTER UPDATE ON role_template_permission
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION refuse_owned_permission();
+
 INSERT INTO role (tenant_id, name, description) VALUES
     ('00000000-0000-7000-8000-000000000001', 'admin', 'Administers the installation'),
     ('00000000-0000-7000-8000-000000000001', 'auditor', 'Sees everything, changes nothing');

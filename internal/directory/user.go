@@ -1,0 +1,107 @@
+package directory
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/id"
+)
+
+// The bounds of what is stored of a person.
+const (
+	MaxPicture     = 2048 // bytes of the URL
+	maxLocale      = 35   // bytes; RFC 5646 §4.4.1
+	MaxMemberships = 1000 // made together with an account
+)
+
+// Check says what is wrong with an account, each fault as an admin.FieldError.
+func (u User) Check() error {
+	var faults []error
+	if _, err := NormalizeEmail(u.Email); err != nil {
+		faults = append(faults, admin.Invalid("email", "use an e-mail address of at most %d bytes", MaxEmail))
+	}
+	for _, f := range []struct{ field, text string }{{"name", u.Name}, {"given_name", u.GivenName}, {"family_name", u.FamilyName}} {
+		if !utf8.ValidString(f.text) || utf8.RuneCountInString(f.text) > MaxName || strings.ContainsFunc(f.text, unicode.IsControl) {
+			faults = append(faults, admin.Invalid(f.field, "use at most %d characters, without line breaks", MaxName))
+		}
+	}
+	if u.Picture != "" && !isHTTPS(u.Picture) {
+		faults = append(faults, admin.Invalid("picture", "use an https URL of at most %d bytes", MaxPicture))
+	}
+	if u.Locale != "" && !isLanguageTag(u.Locale) {
+		faults = append(faults, admin.Invalid("locale", "use a language tag such as en or pt-BR"))
+	}
+	return errors.Join(faults...)
+}
+
+func isHTTPS(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= MaxPicture && u.Scheme == "https" && u.Host != "" && u.User == nil && !strings.ContainsFunc(s, blank)
+}
+
+// isLanguageTag looks at the shape alone (RFC 5646 §2.1).
+func isLanguageTag(s string) bool {
+	if len(s) > maxLocale {
+		return false
+	}
+	for i, part := range strings.Split(s, "-") {
+		if len(part) < 1 || len(part) > 8 || i == 0 && (len(part) < 2 || strings.ContainsAny(part, "0123456789")) {
+			return false
+		}
+		for j := range len(part) {
+			c := part[j] | 0x20
+			if (c < 'a' || c > 'z') && (part[j] < '0' || part[j] > '9') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// NewUser is an account to be made together with what it belongs to.
+type NewUser struct {
+	User
+	PasswordHash string // encoded; "" for none
+	Memberships  []NewMembership
+}
+
+// NewMembership puts a person into a tenant.
+type NewMembership struct {
+	Tenant     id.Tenant
+	Roles      []string
+	Attributes json.RawMessage
+}
+
+// Check says what is wrong with all of it, each fault as an admin.FieldError.
+func (n NewUser) Check() error {
+	faults := []error{n.User.Check()}
+	if len(n.Memberships) > MaxMemberships {
+		return errors.Join(append(faults, admin.Invalid("memberships", "use at most %d at once", MaxMemberships))...)
+	}
+	for i, m := range n.Memberships {
+		at := fmt.Sprintf("memberships[%d].", i)
+		if slices.ContainsFunc(n.Memberships[:i], func(before NewMembership) bool { return before.Tenant == m.Tenant }) {
+			faults = append(faults, admin.Invalid(at+"tenant", "the tenant is named twice"))
+		}
+		faults = append(faults, CheckRoleNames(at+"roles", m.Roles))
+		if CheckAttributes(m.Attributes) != nil {
+			faults = append(faults, admin.Invalid(at+"attributes", "use a JSON object of at most %d bytes", MaxAttributes))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// UserFilter narrows a list of accounts; its zero value narrows nothing. Email and AddressPrefix
+// exclude each other.
+type UserFilter struct {
+	Tenant        id.Tenant // members of it
+	Email         string    // normalized: this one alone
+	AddressPrefix string    // normalized; such a list is ordered by address
+}
