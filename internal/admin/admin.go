@@ -78,9 +78,11 @@ func (a Actor) Reads(t id.Tenant) bool {
 	return a.ReadsAll() || !t.IsZero() && t == a.Tenant && (a.has(TenantRead) || a.has(TenantManage))
 }
 
-// Manages reports whether the actor may change the tenant and what belongs to it.
+// Manages reports whether the actor may change the tenant and what belongs to it. In the
+// installation's own tenant that takes the permission of the installation: whoever gives roles there
+// could otherwise give themselves every tenant.
 func (a Actor) Manages(t id.Tenant) bool {
-	return a.ManagesAll() || !t.IsZero() && t == a.Tenant && a.has(TenantManage)
+	return a.ManagesAll() || !a.Installation && !t.IsZero() && t == a.Tenant && a.has(TenantManage)
 }
 
 // ReadsAudit reports whether the actor may read the tenant's audit log; the zero tenant stands

@@ -41,8 +41,10 @@ type User struct {
 	FamilyName    string
 	Picture       string // https URL, or empty
 	Locale        string // BCP 47, or empty
+	CreatedAt     time.Time
 	UpdatedAt     time.Time
 	DisabledAt    time.Time // zero while the account is enabled
+	Version       int64     // moves with every edit
 }
 
 // Credential is a person's stored password.

@@ -98,6 +98,28 @@ func (n NewUser) Check() error {
 	return errors.Join(faults...)
 }
 
+// UserEdit is a change of an account. Apply edits what it is given, which was read under a lock;
+// it may refuse. PasswordHash replaces the password, "" leaves it.
+type UserEdit struct {
+	Apply        func(*User) error
+	PasswordHash string
+}
+
+// UserMembership is one tenant of a person, as the administration shows it.
+type UserMembership struct {
+	Tenant Tenant
+	Member Member // without User
+}
+
+// CheckAddressPrefix returns the form in which addresses that begin with s are looked up. The error
+// is an admin.FieldError of field.
+func CheckAddressPrefix(field, s string) (string, error) {
+	if len(s) > MaxEmail || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", admin.Invalid(field, "use the beginning of an e-mail address")
+	}
+	return strings.Map(unicode.ToLower, strings.TrimSpace(s)), nil
+}
+
 // UserFilter narrows a list of accounts; its zero value narrows nothing. Email and AddressPrefix
 // exclude each other.
 type UserFilter struct {

@@ -96,8 +96,10 @@ func toUser(r sqlcgen.UserAccount) directory.User {
 		FamilyName:    r.FamilyName,
 		Picture:       r.Picture,
 		Locale:        r.Locale,
+		CreatedAt:     r.CreatedAt,
 		UpdatedAt:     r.UpdatedAt,
 		DisabledAt:    zeroTime(r.DisabledAt),
+		Version:       r.Version,
 	}
 }
 
@@ -116,11 +118,15 @@ func toTenant(r sqlcgen.Tenant) directory.Tenant {
 
 // toSubject reads permissions from "audience slug" pairs: neither half can hold a space.
 func toSubject(u sqlcgen.UserAccount, t sqlcgen.Tenant, member bool, roles, permissions []string) directory.Subject {
-	s := directory.Subject{User: toUser(u), Tenant: toTenant(t), Member: member, Roles: roles}
-	for _, p := range permissions {
+	return directory.Subject{User: toUser(u), Tenant: toTenant(t), Member: member, Roles: roles, Permissions: toPermissions(permissions)}
+}
+
+func toPermissions(pairs []string) []directory.Permission {
+	var out []directory.Permission
+	for _, p := range pairs {
 		if audience, slug, ok := strings.Cut(p, " "); ok {
-			s.Permissions = append(s.Permissions, directory.Permission{Audience: audience, Slug: slug})
+			out = append(out, directory.Permission{Audience: audience, Slug: slug})
 		}
 	}
-	return s
+	return out
 }

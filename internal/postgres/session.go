@@ -159,7 +159,14 @@ func (db *DB) changePassword(ctx context.Context, q *sqlcgen.Queries, user id.Us
 	if err != nil {
 		return nil, err
 	}
-	// Then codes, so that no grant is born of one after grants were listed.
+	return db.endAll(ctx, q, user, except, keep)
+}
+
+// endAll ends every session of a person but one, with what hangs on those that ran out already,
+// codes not yet redeemed, and the grants that outlive their session. What it returns is to be told
+// to this replica once the transaction is through.
+func (db *DB) endAll(ctx context.Context, q *sqlcgen.Queries, user id.User, except id.Session, keep time.Duration) (cut []revocation.Cutoff, err error) {
+	// Codes first, so that no grant is born of one after grants were listed.
 	err = q.SpendOtherCodes(ctx, sqlcgen.SpendOtherCodesParams{UserID: user.UUID(), ExceptID: except.UUID()})
 	if err != nil {
 		return nil, err

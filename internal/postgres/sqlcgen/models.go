@@ -180,13 +180,14 @@ type MailOutbox struct {
 }
 
 type Membership struct {
-	TenantID    [16]byte
-	UserID      [16]byte
-	CreatedAt   time.Time
-	Version     int64
-	GrantedBy   string
-	SuspendedAt *time.Time
-	Attributes  []byte
+	TenantID        [16]byte
+	UserID          [16]byte
+	CreatedAt       time.Time
+	Version         int64
+	GrantedBy       string
+	SuspendedAt     *time.Time
+	Attributes      []byte
+	EmailNormalized string
 }
 
 type MembershipRole struct {
