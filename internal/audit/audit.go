@@ -36,7 +36,21 @@ const (
 	TenantCreated Action = "tenant.created"
 	TenantUpdated Action = "tenant.updated"
 	TenantDeleted Action = "tenant.deleted"
-	AdminDenied   Action = "admin.denied"
+	UserCreated   Action = "user.created"
+	UserUpdated   Action = "user.updated"
+	UserDeleted   Action = "user.deleted"
+	MemberAdded   Action = "member.added"
+	MemberUpdated Action = "member.updated" // its roles, attributes or suspension
+	MemberRemoved Action = "member.removed"
+	RoleCreated   Action = "role.created"
+	RoleUpdated   Action = "role.updated"
+	RoleDeleted   Action = "role.deleted"
+
+	RoleTemplateCreated Action = "role_template.created"
+	RoleTemplateUpdated Action = "role_template.updated"
+	RoleTemplateDeleted Action = "role_template.deleted"
+
+	AdminDenied Action = "admin.denied"
 )
 
 // Invitations, and what people do by links that were mailed to them.
