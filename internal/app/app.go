@@ -267,7 +267,11 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 		Handle: func(channel, payload string) error {
 			switch channel {
 			case postgres.ChannelClient:
-				r.clients.Forget(client.ID(payload))
+				if payload == "" { // what a resource server declares may be part of any
+					r.clients.ForgetAll()
+				} else {
+					r.clients.Forget(client.ID(payload))
+				}
 			case postgres.ChannelKeys:
 				r.ring.Poke()
 			case postgres.ChannelCutoff:

@@ -59,7 +59,9 @@ func groupOf(user id.User) uint64 {
 }
 
 // weighOf keeps memory bounded, whatever people's roles let them do: about a kilobyte for one.
-func weighOf(s Subject) uint32 { return 1 + uint32((len(s.Roles)+len(s.Permissions))/8) }
+func weighOf(s Subject) uint32 {
+	return 1 + uint32((len(s.Roles)+len(s.Permissions))/8+(len(s.Attributes)+len(s.Tenant.Attributes))/1024)
+}
 
 // FindSubject returns what tokens say about the person in the tenant; errdefs.ErrNotFound if
 // either does not exist. The result is shared: its slices must not be changed.

@@ -84,9 +84,10 @@ type Permission struct {
 type Subject struct {
 	User        User
 	Tenant      Tenant
-	Member      bool         // whether the membership still stands
-	Roles       []string     // names in that tenant, sorted
-	Permissions []Permission // what the roles bundle, for every audience
+	Member      bool            // whether the membership stands; a suspended one does not
+	Attributes  json.RawMessage // the membership's: a JSON object, for declared claims; nil for none
+	Roles       []string        // names in that tenant, sorted: those held and those that they include
+	Permissions []Permission    // what the roles bundle, for every audience
 }
 
 // Active reports why the person may not get tokens for the tenant, or nil: the account and

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/signet-id/signet/internal/directory"
@@ -83,7 +84,7 @@ func (s Directory) FindSubject(ctx context.Context, tenant id.Tenant, user id.Us
 	if err != nil {
 		return directory.Subject{}, wrap("find subject", err)
 	}
-	return toSubject(r.UserAccount, r.Tenant, r.Member, r.Roles, r.Permissions), nil
+	return toSubject(r.UserAccount, r.Tenant, r.Member, r.Attributes, r.Roles, r.Permissions), nil
 }
 
 func toUser(r sqlcgen.UserAccount) directory.User {
@@ -108,17 +109,27 @@ func toTenant(r sqlcgen.Tenant) directory.Tenant {
 		ID:         id.TenantFromUUID(r.ID),
 		Slug:       r.Slug,
 		Name:       r.Name,
+		Attributes: attributes(r.Attributes),
 		CreatedAt:  r.CreatedAt,
 		UpdatedAt:  r.UpdatedAt,
 		DisabledAt: zeroTime(r.DisabledAt),
-		Attributes: r.Attributes,
 		Version:    r.Version,
 	}
 }
 
+// attributes spares memory for the many that have none.
+func attributes(object []byte) json.RawMessage {
+	if string(object) == "{}" {
+		return nil
+	}
+	return object
+}
+
 // toSubject reads permissions from "audience slug" pairs: neither half can hold a space.
-func toSubject(u sqlcgen.UserAccount, t sqlcgen.Tenant, member bool, roles, permissions []string) directory.Subject {
-	return directory.Subject{User: toUser(u), Tenant: toTenant(t), Member: member, Roles: roles, Permissions: toPermissions(permissions)}
+func toSubject(u sqlcgen.UserAccount, t sqlcgen.Tenant, member bool, attrs []byte, roles, permissions []string) directory.Subject {
+	return directory.Subject{
+		User: toUser(u), Tenant: toTenant(t), Member: member, Attributes: attributes(attrs), Roles: roles, Permissions: toPermissions(permissions),
+	}
 }
 
 func toPermissions(pairs []string) []directory.Permission {

@@ -80,7 +80,7 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 			CodeChallenge: r.CodeChallenge,
 			Nonce:         row.Nonce,
 		},
-		Subject: toSubject(row.UserAccount, row.Tenant, row.Member, row.Roles, row.Permissions),
+		Subject: toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions),
 	}, nil
 }
 
@@ -123,7 +123,7 @@ func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, er
 		},
 		Generation: uint32(row.Generation),
 		Retried:    row.Retried,
-		Subject:    toSubject(row.UserAccount, row.Tenant, row.Member, row.Roles, row.Permissions),
+		Subject:    toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions),
 	}, nil
 }
 

@@ -19,26 +19,42 @@ UPDATE password_credential SET encoded = @encoded WHERE user_id = @user_id AND e
 SELECT * FROM tenant WHERE slug = @slug OR id = @id;
 
 -- name: ListMemberships :many
-SELECT sqlc.embed(t),
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
-  FROM membership m JOIN tenant t ON t.id = m.tenant_id
- WHERE m.user_id = @user_id AND t.disabled_at IS NULL
+-- Roles are the ones held and the ones that these include. A suspended membership is none.
+SELECT sqlc.embed(t), held.roles
+  FROM membership m
+  JOIN tenant t ON t.id = m.tenant_id
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
+ WHERE m.user_id = @user_id AND m.suspended_at IS NULL AND t.disabled_at IS NULL
    AND (sqlc.narg(tenant_id)::uuid IS NULL OR t.id = sqlc.narg(tenant_id))
    AND (@slug::text = '' OR t.slug = @slug OR t.id = sqlc.narg(reference_id)::uuid)
  ORDER BY t.name, t.id
  LIMIT 200;
 
 -- name: FindSubject :one
+-- Roles and permissions are those of a membership that stands, else none: the roles held, the
+-- roles that these include, and what all of them bundle. RedeemCode and RotateFamily read the same.
 SELECT sqlc.embed(u), sqlc.embed(t), (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = t.id AND mr.user_id = u.id), '{}')::text[] AS roles,
-       coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
-                   JOIN role_permission rp ON rp.tenant_id = mr.tenant_id AND rp.role = mr.role
-                  WHERE mr.tenant_id = t.id AND mr.user_id = u.id), '{}')::text[] AS permissions
+       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
+         WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM tenant t
   JOIN user_account u ON u.id = @user_id
-  LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = u.id
+  LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = u.id AND m.suspended_at IS NULL
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
  WHERE t.id = @tenant_id;
 
 -- name: InsertTenant :execrows

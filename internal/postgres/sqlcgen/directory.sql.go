@@ -28,14 +28,20 @@ func (q *Queries) FindPassword(ctx context.Context, userID [16]byte) (FindPasswo
 
 const findSubject = `-- name: FindSubject :one
 SELECT u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = t.id AND mr.user_id = u.id), '{}')::text[] AS roles,
-       coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
-                   JOIN role_permission rp ON rp.tenant_id = mr.tenant_id AND rp.role = mr.role
-                  WHERE mr.tenant_id = t.id AND mr.user_id = u.id), '{}')::text[] AS permissions
+       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
+         WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM tenant t
   JOIN user_account u ON u.id = $1
-  LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = u.id
+  LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = u.id AND m.suspended_at IS NULL
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
  WHERE t.id = $2
 `
 
@@ -48,10 +54,13 @@ type FindSubjectRow struct {
 	UserAccount UserAccount
 	Tenant      Tenant
 	Member      bool
+	Attributes  []byte
 	Roles       []string
 	Permissions []string
 }
 
+// Roles and permissions are those of a membership that stands, else none: the roles held, the
+// roles that these include, and what all of them bundle. RedeemCode and RotateFamily read the same.
 func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindSubjectRow, error) {
 	row := q.db.QueryRow(ctx, findSubject, arg.UserID, arg.TenantID)
 	var i FindSubjectRow
@@ -78,6 +87,7 @@ func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindS
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Member,
+		&i.Attributes,
 		&i.Roles,
 		&i.Permissions,
 	)
@@ -309,11 +319,18 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) (int64, 
 }
 
 const listMemberships = `-- name: ListMemberships :many
-SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes,
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
-  FROM membership m JOIN tenant t ON t.id = m.tenant_id
- WHERE m.user_id = $1 AND t.disabled_at IS NULL
+SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, held.roles
+  FROM membership m
+  JOIN tenant t ON t.id = m.tenant_id
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
+ WHERE m.user_id = $1 AND m.suspended_at IS NULL AND t.disabled_at IS NULL
    AND ($2::uuid IS NULL OR t.id = $2)
    AND ($3::text = '' OR t.slug = $3 OR t.id = $4::uuid)
  ORDER BY t.name, t.id
@@ -332,6 +349,7 @@ type ListMembershipsRow struct {
 	Roles  []string
 }
 
+// Roles are the ones held and the ones that these include. A suspended membership is none.
 func (q *Queries) ListMemberships(ctx context.Context, arg ListMembershipsParams) ([]ListMembershipsRow, error) {
 	rows, err := q.db.Query(ctx, listMemberships,
 		arg.UserID,

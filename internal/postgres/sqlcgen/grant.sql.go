@@ -226,15 +226,21 @@ WITH code AS (
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
        code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = code.tenant_id AND mr.user_id = code.user_id), '{}')::text[] AS roles,
-       coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
-                   JOIN role_permission rp ON rp.tenant_id = mr.tenant_id AND rp.role = mr.role
-                  WHERE mr.tenant_id = code.tenant_id AND mr.user_id = code.user_id), '{}')::text[] AS permissions
+       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
+         WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM code
   JOIN tenant t ON t.id = code.tenant_id
   JOIN user_account u ON u.id = code.user_id
-  LEFT JOIN membership m ON m.tenant_id = code.tenant_id AND m.user_id = code.user_id
+  LEFT JOIN membership m ON m.tenant_id = code.tenant_id AND m.user_id = code.user_id AND m.suspended_at IS NULL
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
 `
 
 type RedeemCodeParams struct {
@@ -262,6 +268,7 @@ type RedeemCodeRow struct {
 	UserAccount     UserAccount
 	Tenant          Tenant
 	Member          bool
+	Attributes      []byte
 	Roles           []string
 	Permissions     []string
 }
@@ -314,6 +321,7 @@ func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemC
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Member,
+		&i.Attributes,
 		&i.Roles,
 		&i.Permissions,
 	)
@@ -358,15 +366,21 @@ WITH asked AS (
 SELECT family.tenant_id, family.user_id, family.session_id, family.offline, family.generation, family.scopes,
        family.audiences, family.acr, family.amr, family.authenticated_at, family.retried,
        u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
-                  WHERE mr.tenant_id = family.tenant_id AND mr.user_id = family.user_id), '{}')::text[] AS roles,
-       coalesce((SELECT array_agg(DISTINCT rp.audience || ' ' || rp.permission) FROM membership_role mr
-                   JOIN role_permission rp ON rp.tenant_id = mr.tenant_id AND rp.role = mr.role
-                  WHERE mr.tenant_id = family.tenant_id AND mr.user_id = family.user_id), '{}')::text[] AS permissions
+       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
+         WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM family
   JOIN tenant t ON t.id = family.tenant_id
   JOIN user_account u ON u.id = family.user_id
-  LEFT JOIN membership m ON m.tenant_id = family.tenant_id AND m.user_id = family.user_id
+  LEFT JOIN membership m ON m.tenant_id = family.tenant_id AND m.user_id = family.user_id AND m.suspended_at IS NULL
+ CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
+        SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+        UNION
+        SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
+         WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
+    ) e
+ ) held
 `
 
 type RotateFamilyParams struct {
@@ -392,6 +406,7 @@ type RotateFamilyRow struct {
 	UserAccount     UserAccount
 	Tenant          Tenant
 	Member          bool
+	Attributes      []byte
 	Roles           []string
 	Permissions     []string
 }
@@ -441,6 +456,7 @@ func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (Rot
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Member,
+		&i.Attributes,
 		&i.Roles,
 		&i.Permissions,
 	)
