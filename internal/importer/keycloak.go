@@ -1,0 +1,432 @@
+package importer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/directory"
+)
+
+// KeycloakOptions say what becomes of realms and their roles.
+type KeycloakOptions struct {
+	// Tenant is the slug of the tenant for a file with one realm; "" derives it from the
+	// realm's name, as every slug of a file with several.
+	Tenant string
+	// Roles renames realm roles, and groups by their path ("/staff"); an empty name leaves the
+	// role out.
+	Roles map[string]string
+}
+
+// Export is what a file says beside its people: what has to exist before they are imported.
+type Export struct {
+	Realms []Realm
+	rules  []roleRules // of each
+}
+
+// Realm is one realm and what it becomes.
+type Realm struct {
+	Name        string // of the realm; "" in a file that holds users alone
+	DisplayName string
+	Tenant      string // slug
+	Roles       []RealmRole
+	Users       int64
+	Clients     int // which are not imported
+}
+
+// RealmRole is a role of the tenant that a realm becomes: one of the realm's roles, or a group.
+type RealmRole struct {
+	Name        string
+	From        string // the name of the role in the realm, or the path of the group
+	Description string
+	Includes    []string
+}
+
+// Users returns the number of people of all realms, those that will not be imported included.
+func (x Export) Users() (n int64) {
+	for _, r := range x.Realms {
+		n += r.Users
+	}
+	return n
+}
+
+// SurveyKeycloak reads an export of Keycloak, one realm or an array of them, and all of it but the
+// people: those are counted. Errors are errdefs.ErrInvalid unless reading fails.
+//
+// Realm roles keep their names, with what no role name may hold replaced by hyphens. A role called
+// "admin" becomes "realm-admin", since a tenant's role of that name administers the tenant here; to
+// say so is left to KeycloakOptions.Roles. What Keycloak itself puts into every realm is left out,
+// and whatever those roles include is held directly. A group becomes a role "group.…" that includes
+// the roles of the group and the group above it. Two roles that would get one name are refused.
+func SurveyKeycloak(r io.Reader, o KeycloakOptions) (Export, error) {
+	var x Export
+	err := walkRealms(newScanner(r), func(s *scanner, _ int) error {
+		realm, err := surveyRealm(s)
+		if err != nil {
+			return err
+		}
+		rules, err := realm.rules(o)
+		if err != nil {
+			return err
+		}
+		x.Realms, x.rules = append(x.Realms, realm.Realm), append(x.rules, rules)
+		x.Realms[len(x.Realms)-1].Roles = rules.roles
+		return nil
+	})
+	if err != nil {
+		return Export{}, err
+	}
+	return x, x.name(o)
+}
+
+// name gives each realm its tenant.
+func (x Export) name(o KeycloakOptions) error {
+	if o.Tenant != "" && len(x.Realms) > 1 {
+		return invalid("the file has %d realms: each becomes a tenant of its own, named after it", len(x.Realms))
+	}
+	for i := range x.Realms {
+		realm := &x.Realms[i]
+		switch {
+		case o.Tenant != "":
+			realm.Tenant = o.Tenant
+		case realm.Name == "":
+			return invalid("the file does not name its realm: say which tenant its users belong to")
+		default:
+			realm.Tenant = slug(realm.Name)
+		}
+		if directory.CheckSlug(realm.Tenant) != nil || realm.Tenant == admin.InstallationTenant {
+			return invalid("realm %q: no tenant can be called %q: choose another slug", shorten(realm.Name), shorten(realm.Tenant))
+		}
+		for _, other := range x.Realms[:i] {
+			if other.Tenant == realm.Tenant {
+				return invalid("realms %q and %q would both become the tenant %s", shorten(other.Name), shorten(realm.Name), realm.Tenant)
+			}
+		}
+	}
+	return nil
+}
+
+// slug makes a slug of a realm's name.
+func slug(name string) string {
+	s := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(name))
+	s = strings.Trim(s[:min(len(s), 63)], "-")
+	if s == "" {
+		return "realm"
+	}
+	if directory.CheckSlug(s) != nil { // a reserved word
+		return s + "-realm"
+	}
+	return s
+}
+
+// walkRealms calls each with the scanner inside of every realm's object.
+func walkRealms(s *scanner, each func(s *scanner, i int) error) error {
+	c, err := s.peek()
+	if err != nil {
+		return err
+	}
+	switch c {
+	case '{':
+		if err := s.take('{'); err != nil {
+			return err
+		}
+		if err := each(s, 0); err != nil {
+			return err
+		}
+	case '[':
+		if err := s.take('['); err != nil {
+			return err
+		}
+		for i := 0; ; i++ {
+			more, err := s.more(']', i == 0)
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+			if err := s.take('{'); err != nil {
+				return err
+			}
+			if err := each(s, i); err != nil {
+				return err
+			}
+		}
+	default:
+		return s.fault("an export of Keycloak is a JSON object or an array of them")
+	}
+	return s.end()
+}
+
+// surveyed is a realm as its file describes it.
+type surveyed struct {
+	Realm
+	roles  []keycloakRole
+	groups []keycloakGroup
+}
+
+type keycloakRole struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Composites  struct {
+		Realm []string `json:"realm"`
+	} `json:"composites"`
+}
+
+type keycloakGroup struct {
+	Name       string          `json:"name"`
+	Path       string          `json:"path"`
+	RealmRoles []string        `json:"realmRoles"`
+	SubGroups  []keycloakGroup `json:"subGroups"`
+}
+
+// surveyRealm reads the members of one realm and its closing brace.
+func surveyRealm(s *scanner) (realm surveyed, err error) {
+	for first := true; ; first = false {
+		more, err := s.more('}', first)
+		if err != nil || !more {
+			return realm, err
+		}
+		name, err := s.name()
+		if err != nil {
+			return realm, err
+		}
+		switch name {
+		case "realm":
+			err = s.decode(name, &realm.Name)
+		case "displayName":
+			err = s.decode(name, &realm.DisplayName)
+		case "roles":
+			err = s.object(func(name string) error {
+				if name != "realm" {
+					return s.skip()
+				}
+				return each(s, "role", &realm.roles)
+			})
+		case "groups":
+			err = each(s, "group", &realm.groups)
+		case "users":
+			err = s.array(func() error { realm.Users++; return s.skip() })
+		case "clients":
+			err = s.array(func() error { realm.Clients++; return s.skip() })
+		default:
+			err = s.skip()
+		}
+		if err != nil {
+			return realm, err
+		}
+	}
+}
+
+// object calls visit for each member of the object at hand, or passes over null.
+func (s *scanner) object(visit func(name string) error) error {
+	if c, err := s.peek(); err != nil || c == 'n' {
+		return errors.Join(err, s.skip())
+	}
+	if err := s.take('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := s.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		name, err := s.name()
+		if err != nil {
+			return err
+		}
+		if err := visit(name); err != nil {
+			return err
+		}
+	}
+}
+
+// array calls visit before each element of the array at hand, or passes over null.
+func (s *scanner) array(visit func() error) error {
+	if c, err := s.peek(); err != nil || c == 'n' {
+		return errors.Join(err, s.skip())
+	}
+	if err := s.take('['); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := s.more(']', first)
+		if err != nil || !more {
+			return err
+		}
+		if err := visit(); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) decode(what string, into any) error {
+	raw, err := s.raw()
+	if err != nil && !errors.Is(err, errTooLong) {
+		return err
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return s.fault(fmt.Sprintf("%s: %s", what, shape(err)))
+	}
+	return nil
+}
+
+// shape says what is wrong with a value and never what the value is.
+func shape(err error) string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		field := wrong.Field
+		if field == "" {
+			field = "it"
+		}
+		return fmt.Sprintf("%s is of another kind than in an export of Keycloak (%s)", field, wrong.Value)
+	}
+	if errors.Is(err, errTooLong) {
+		return err.Error()
+	}
+	return "not JSON"
+}
+
+func each[T any](s *scanner, what string, into *[]T) error {
+	return s.array(func() error {
+		var v T
+		if err := s.decode(what, &v); err != nil {
+			return err
+		}
+		*into = append(*into, v)
+		return nil
+	})
+}
+
+// roleRules say what the roles and groups of a realm become.
+type roleRules struct {
+	roles  []RealmRole
+	direct map[string][]string // what holding a realm role means, as names of ours
+	groups map[string]string   // path → name of ours; "" for one that is left out
+}
+
+// builtIn reports whether Keycloak puts the role into every realm for purposes of its own.
+func builtIn(role, realm string) bool {
+	return role == "offline_access" || role == "uma_authorization" || role == "default-roles-"+strings.ToLower(realm)
+}
+
+func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
+	rules := roleRules{direct: map[string][]string{}, groups: map[string]string{}}
+	byName := make(map[string]keycloakRole, len(r.roles))
+	for _, role := range r.roles {
+		byName[role.Name] = role
+	}
+	called := func(role string) string {
+		if name, ok := o.Roles[role]; ok {
+			return name
+		}
+		switch {
+		case builtIn(role, r.Name):
+			return ""
+		case role == admin.AdminRole:
+			return "realm-" + admin.AdminRole
+		}
+		return roleName(role)
+	}
+	// means follows what a role that is left out includes, up to roles that are not.
+	var means func(role string, seen []string) []string
+	means = func(role string, seen []string) (names []string) {
+		if name := called(role); name != "" {
+			return []string{name}
+		}
+		if slices.Contains(seen, role) {
+			return nil
+		}
+		for _, c := range byName[role].Composites.Realm {
+			names = append(names, means(c, append(seen, role))...)
+		}
+		return names
+	}
+	for _, role := range r.roles {
+		rules.direct[role.Name] = means(role.Name, nil)
+		name := called(role.Name)
+		if name == "" {
+			continue
+		}
+		made := RealmRole{Name: name, From: role.Name, Description: described(role.Description)}
+		for _, c := range role.Composites.Realm {
+			made.Includes = append(made.Includes, means(c, []string{role.Name})...)
+		}
+		rules.roles = append(rules.roles, made)
+	}
+	rules.addGroups(r.groups, "", "", o, rules.direct)
+	return rules, rules.distinct(r.Name)
+}
+
+func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o KeycloakOptions, direct map[string][]string) {
+	for _, g := range groups {
+		path := path + "/" + g.Name
+		if g.Path != "" {
+			path = g.Path // where a slash in a name is escaped
+		}
+		name, ok := o.Roles[path]
+		if !ok {
+			name = "group" + strings.ReplaceAll(roleName(strings.ReplaceAll(path, "/", ".")), "..", ".")
+		}
+		rules.groups[path] = name
+		next := above
+		if name != "" {
+			next = name
+			made := RealmRole{Name: name, From: path}
+			if above != "" {
+				made.Includes = []string{above}
+			}
+			for _, role := range g.RealmRoles {
+				made.Includes = append(made.Includes, direct[role]...)
+			}
+			rules.roles = append(rules.roles, made)
+		}
+		rules.addGroups(g.SubGroups, path, next, o, direct)
+	}
+}
+
+// distinct refuses two roles that would become one, which gave people what they never had, and
+// tidies what each includes.
+func (rules *roleRules) distinct(realm string) error {
+	from := make(map[string]string, len(rules.roles))
+	for i, role := range rules.roles {
+		if other, taken := from[role.Name]; taken {
+			return invalid("realm %q: %q and %q would both become the role %q: rename one of them", shorten(realm), shorten(other), shorten(role.From), role.Name)
+		}
+		from[role.Name] = role.From
+		slices.Sort(role.Includes)
+		rules.roles[i].Includes = slices.DeleteFunc(slices.Compact(role.Includes), func(s string) bool { return s == role.Name })
+	}
+	return nil
+}
+
+// roleName makes a role's name of one that is freer.
+func roleName(name string) string {
+	s := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("-_.:", c):
+			return c
+		}
+		return '-'
+	}, name)
+	return s[:min(len(s), 63)]
+}
+
+// described returns a description, unless it is the key of a translation, as of built-in roles.
+func described(text string) string {
+	if strings.HasPrefix(text, "${") || !printable(text) {
+		return ""
+	}
+	return text
+}
