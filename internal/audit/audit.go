@@ -39,6 +39,7 @@ const (
 	UserCreated   Action = "user.created"
 	UserUpdated   Action = "user.updated"
 	UserDeleted   Action = "user.deleted"
+	UsersImported Action = "user.imported" // a batch of them
 	MemberAdded   Action = "member.added"
 	MemberUpdated Action = "member.updated" // its roles, attributes or suspension
 	MemberRemoved Action = "member.removed"

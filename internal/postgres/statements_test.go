@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,9 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/importer"
 	"github.com/signet-id/signet/internal/postgres/pgtest"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/secret"
@@ -61,5 +65,54 @@ func TestRedeemingAndRotatingAreOneStatementEach(t *testing.T) {
 		if len(sent) != 1 {
 			t.Errorf("%s sends %d statements: %q", what, len(sent), sent)
 		}
+	}
+}
+
+// Otherwise the time that an import takes would be that of its round trips.
+func TestABatchOfAnyoneTakesTheSameStatements(t *testing.T) {
+	t.Parallel()
+	c, err := pgxpool.ParseConfig(pgtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := &statements{}
+	c.ConnConfig.Tracer, c.MaxConns = trace, 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if _, err := pool.Exec(t.Context(), `INSERT INTO tenant (id, slug, name) VALUES (gen_random_uuid(), 'acme', 'Acme')`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), `INSERT INTO role (tenant_id, name) SELECT id, 'clerk' FROM tenant WHERE slug = 'acme'`); err != nil {
+		t.Fatal(err)
+	}
+	imports := (&DB{pool: pool, q: sqlcgen.New(pool)}).Imports()
+	act := admin.Act{Actor: admin.Actor{Client: "importer"}, Event: audit.Event{At: time.Now(), Action: audit.UsersImported}}
+	taken := map[int]int{}
+	for _, n := range []int{2, importer.MaxBatch} {
+		rows := make([]importer.Row, n)
+		for i := range rows {
+			rows[i] = importer.Row{
+				Email: fmt.Sprintf("p%d-%d@example.com", n, i), PasswordHash: "$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.",
+				Memberships: []importer.Membership{{Tenant: "acme", Roles: []string{"clerk"}}},
+			}
+		}
+		rows[1].Email = fmt.Sprintf("P%d-0@example.com", n)
+		for range 2 { // the second time, of people who exist
+			trace.sent = nil
+			out, err := imports.ImportUsers(t.Context(), act, rows, false)
+			if err != nil || out[n-1].Status == importer.Rejected {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			taken[n] += len(slices.DeleteFunc(trace.sent, func(sql string) bool { return sql == "-- ping" }))
+		}
+	}
+	if taken[2] != taken[importer.MaxBatch] || taken[2] > 28 {
+		t.Errorf("statements by rows: %v", taken)
+	}
+	if _, err := imports.ImportUsers(t.Context(), act, make([]importer.Row, importer.MaxBatch+1), false); !errors.Is(err, errdefs.ErrInvalid) {
+		t.Errorf("more than a batch: %v", err)
 	}
 }
