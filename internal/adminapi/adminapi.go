@@ -52,6 +52,7 @@ type Config struct {
 	Callers Callers
 	Audit   Recorder
 	Tenants Tenants
+	Imports Imports
 	History History
 
 	// ForgetClient and ForgetUser have this replica read again what was changed, before the
@@ -107,6 +108,7 @@ func New(c Config) *API {
 func (a *API) nouns() []func() {
 	return []func(){
 		a.tenants,
+		a.imports,
 		a.history,
 	}
 }

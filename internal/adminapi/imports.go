@@ -90,7 +90,9 @@ func (a *API) importUsers(ctx context.Context, actor admin.Actor, in *importUser
 	if err != nil {
 		return nil, err
 	}
-	a.ForgetEverybody() // those who got roles
+	if !in.Body.DryRun {
+		a.ForgetEverybody() // whoever got a role
+	}
 	out := &importedUsers{}
 	out.Body.Outcomes = make([]ImportOutcome, len(outcomes))
 	for i, o := range outcomes {

@@ -8,6 +8,7 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Callers: r.issuer,
 		Audit:   r.recorder,
 		Tenants: r.db.Tenants(),
+		Imports: r.db.Imports(),
 		History: r.db.Audit(),
 
 		ForgetClient:    r.clients.Forget,

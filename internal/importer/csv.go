@@ -110,8 +110,8 @@ func (c *CSV) Next() (Entry, error) {
 }
 
 // readRecord reads the lines of one record: those up to where every quotation mark is closed.
-// Records are told apart by that alone, so that no text between quotation marks is ever taken for
-// a record, whatever else is wrong with the one that it is in.
+// Records are told apart by that alone, so that a line between quotation marks is not taken for a
+// record when something is wrong with the one that it is in.
 func (c *CSV) readRecord() error {
 	c.record.Reset()
 	first, open := c.line+1, false

@@ -19,7 +19,7 @@ const (
 	maxLanes        = 16
 	maxScryptWork   = 1 << 22 // N × r × p: four times N=2^17, r=8, p=1
 	maxBcryptCost   = 15
-	maxPBKDF2Rounds = 5_000_000 // counted once for each block of output
+	maxPBKDF2Rounds = 5_000_000
 	maxSHACrypt     = 1_000_000 // rounds
 
 	maxEncoded = 512 // bytes of a whole encoded hash
