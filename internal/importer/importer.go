@@ -9,7 +9,6 @@ package importer
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,15 +23,8 @@ import (
 // MaxBatch is how many rows are stored at once.
 const MaxBatch = 1000
 
-// The bounds of one row.
-const (
-	maxName        = 200  // characters of each name
-	maxPicture     = 2048 // bytes
-	maxLocale      = 35   // bytes, as RFC 5646 §4.4.1 recommends
-	maxMemberships = 50
-	maxRoles       = 50 // of one membership
-	maxRoleName    = 200
-)
+// maxMemberships bounds one row; several may be about one person.
+const maxMemberships = 50
 
 // Row is one person as another system knows them.
 type Row struct {
@@ -63,18 +55,11 @@ func (r Row) Check() error {
 	if _, err := directory.NormalizeEmail(r.Email); err != nil {
 		return invalid("the e-mail address is not one that can receive mail")
 	}
-	for _, f := range []struct{ field, value string }{
-		{"name", r.Name}, {"given_name", r.GivenName}, {"family_name", r.FamilyName},
-	} {
-		if err := checkName(f.field, f.value); err != nil {
-			return err
-		}
+	u := directory.User{
+		Email: r.Email, Name: r.Name, GivenName: r.GivenName, FamilyName: r.FamilyName, Picture: r.Picture, Locale: r.Locale,
 	}
-	if err := checkPicture(r.Picture); err != nil {
-		return err
-	}
-	if !validLocale(r.Locale) {
-		return invalid("locale: use a language tag such as de or pt-BR")
+	if err := u.Check(); err != nil {
+		return invalid("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if r.PasswordHash != "" {
 		if err := password.CheckImport(r.PasswordHash); err != nil {
@@ -95,62 +80,11 @@ func (r Row) checkMemberships() error {
 		if err := directory.CheckSlug(m.Tenant); err != nil {
 			return invalid("tenant: %q is not the slug of a tenant", shorten(m.Tenant))
 		}
-		if len(m.Roles) > maxRoles {
-			return invalid("more than %d roles in tenant %s", maxRoles, m.Tenant)
-		}
-		for _, role := range m.Roles {
-			if role == "" || len(role) > maxRoleName || !printable(role) {
-				return invalid("roles: %q is not the name of a role", shorten(role))
-			}
+		if err := directory.CheckRoleNames("roles", m.Roles); err != nil {
+			return invalid("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 	return nil
-}
-
-func checkName(field, value string) error {
-	switch {
-	case !utf8.ValidString(value):
-		return invalid("%s: not UTF-8", field)
-	case utf8.RuneCountInString(value) > maxName:
-		return invalid("%s: longer than %d characters", field, maxName)
-	case !printable(value):
-		return invalid("%s: has control characters in it", field)
-	}
-	return nil
-}
-
-func checkPicture(value string) error {
-	if value == "" {
-		return nil
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(value) > maxPicture || !printable(value) {
-		return invalid("picture: use an https URL of at most %d bytes", maxPicture)
-	}
-	return nil
-}
-
-// validLocale accepts what has the shape of a language tag: letters, then subtags of letters and
-// digits (RFC 5646 §2.1).
-func validLocale(tag string) bool {
-	if tag == "" {
-		return true
-	}
-	if len(tag) > maxLocale {
-		return false
-	}
-	for i, part := range strings.Split(tag, "-") {
-		if part == "" || len(part) > 8 || i == 0 && len(part) < 2 {
-			return false
-		}
-		for _, c := range []byte(part) {
-			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-			if !letter && (i == 0 || c < '0' || c > '9') {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func printable(s string) bool {

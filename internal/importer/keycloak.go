@@ -377,7 +377,7 @@ func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o 
 		}
 		name, ok := o.Roles[path]
 		if !ok {
-			name = "group" + strings.ReplaceAll(roleName(strings.ReplaceAll(path, "/", ".")), "..", ".")
+			name = roleName("group" + strings.ReplaceAll(path, "/", "."))
 		}
 		rules.groups[path] = name
 		next := above
@@ -401,6 +401,9 @@ func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o 
 func (rules *roleRules) distinct(realm string) error {
 	from := make(map[string]string, len(rules.roles))
 	for i, role := range rules.roles {
+		if directory.CheckRoleName("", role.Name) != nil {
+			return invalid("realm %q: no role can be called %q: rename %q", shorten(realm), shorten(role.Name), shorten(role.From))
+		}
 		if other, taken := from[role.Name]; taken {
 			return invalid("realm %q: %q and %q would both become the role %q: rename one of them", shorten(realm), shorten(other), shorten(role.From), role.Name)
 		}
@@ -420,13 +423,16 @@ func roleName(name string) string {
 		}
 		return '-'
 	}, name)
-	return s[:min(len(s), 63)]
+	return strings.Trim(s[:min(len(s), directory.MaxRoleName)], "-_.:")
 }
 
 // described returns a description, unless it is the key of a translation, as of built-in roles.
 func described(text string) string {
 	if strings.HasPrefix(text, "${") || !printable(text) {
 		return ""
+	}
+	if r := []rune(text); len(r) > directory.MaxDescription {
+		return string(r[:directory.MaxDescription])
 	}
 	return text
 }
