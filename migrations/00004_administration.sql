@@ -51,6 +51,11 @@ ALTER TABLE client_secret
     ADD COLUMN id         uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
     ADD COLUMN created_by text NOT NULL DEFAULT signet_actor();
 
+-- A grant that began as a switch from another tenant. Where it came from matters when a token of
+-- that one is used twice: whoever stole it may have switched with it.
+ALTER TABLE refresh_family ADD COLUMN switched_from uuid;
+CREATE INDEX refresh_family_switched ON refresh_family (switched_from) WHERE switched_from IS NOT NULL;
+
 -- Lists of many pages are read along these.
 CREATE INDEX tenant_page ON tenant (created_at, id);
 CREATE INDEX user_account_page ON user_account (created_at, id);

@@ -178,6 +178,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 			RefreshAbsolute: c.Tokens.RefreshAbsoluteTTL,
 			RefreshRetry:    c.Tokens.RefreshRetryWindow,
 		},
+		Caller:      caller,
 		TokenBudget: issuer.DefaultTokenBudget,
 		Now:         o.Now,
 		Log:         o.Log,

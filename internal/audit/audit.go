@@ -22,6 +22,7 @@ const (
 	PasswordChanged  Action = "user.password_changed"
 	Authorized       Action = "grant.authorized"
 	AuthorizeDenied  Action = "grant.denied"
+	GrantSwitched    Action = "grant.switched"
 	CodeReused       Action = "grant.code_reused"
 	TokenIssued      Action = "token.issued"
 	TokenRefused     Action = "token.refused"

@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 )
@@ -145,6 +146,13 @@ func NormalizeEmail(address string) (string, error) {
 		return "", bad
 	}
 	return s, nil
+}
+
+// IsReference reports whether s can name a tenant: a slug or an identifier. What cannot is not
+// repeated to people or kept on record: a stranger may have written anything into it.
+func IsReference(s string) bool {
+	_, err := id.ParseTenant(s)
+	return err == nil || s == admin.InstallationTenant || CheckSlug(s) == nil
 }
 
 // CheckSlug says whether a tenant may be called slug: 1 to 63 characters of a–z, 0–9 and

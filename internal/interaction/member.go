@@ -4,11 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/directory"
-	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/ui"
 )
 
@@ -30,11 +28,10 @@ func (i *Interaction) showNotMember(w http.ResponseWriter, r *http.Request, s st
 // asked is what a page may repeat of the organization parameter: what can be a slug or an
 // identifier. Anything else would let whoever wrote the link speak in our name.
 func asked(organization string) string {
-	_, err := id.ParseTenant(organization)
-	if err == nil || directory.CheckSlug(organization) == nil || organization == admin.InstallationTenant {
-		return organization
+	if !directory.IsReference(organization) {
+		return ""
 	}
-	return ""
+	return organization
 }
 
 // leaveOrSwitch takes somebody who is no member back to the client, or lets them sign in as

@@ -81,7 +81,7 @@ func (i *Issuer) explainCode(ctx context.Context, code secret.Text, c client.Cli
 		return err
 	}
 	if found.Spent {
-		if err := i.Families.RevokeGrant(ctx, found.Grant, maxAccessToken); err != nil {
+		if err := i.Families.RevokeLine(ctx, found.Grant, maxAccessToken); err != nil {
 			return err
 		}
 		i.Log.WarnContext(ctx, "authorization code used twice, grant revoked", "client", c.ID, "grant", found.Grant)

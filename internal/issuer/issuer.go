@@ -58,8 +58,12 @@ type Codes interface {
 // Families rotates refresh tokens.
 type Families interface {
 	Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, error)
+	// Switch opens a grant in another tenant and stores event with it.
+	Switch(ctx context.Context, s grant.Switch, event audit.Event) (grant.Switched, error)
 	FindFamily(ctx context.Context, g id.Grant) (grant.Family, error)
 	RevokeGrant(ctx context.Context, g id.Grant, keep time.Duration) error
+	// RevokeLine ends the grant and those that were switched to from it.
+	RevokeLine(ctx context.Context, g id.Grant, keep time.Duration) error
 }
 
 // Cutoffs makes tokens void before they expire.
@@ -97,7 +101,7 @@ type Recorder interface {
 // Observer counts; package telemetry implements it.
 type Observer interface {
 	TokenIssued(grantType, kind string) // kind: access, id or refresh
-	Refresh(result string)              // rotated, retried, reused or rejected
+	Refresh(result string)              // rotated, switched, retried, reused or rejected
 	Authorization(result string)        // granted, refused, or the error code
 	PermissionsOmitted()
 }
@@ -128,6 +132,8 @@ type Config struct {
 	Audit       Recorder
 	Observer    Observer
 	Lifetimes   Lifetimes
+	// Caller names who made the request of a context.
+	Caller      func(ctx context.Context) (address, requestID string)
 	TokenBudget int // bytes of an access token before permissions are left out
 	Now         func() time.Time
 	Log         *slog.Logger

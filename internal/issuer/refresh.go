@@ -14,7 +14,7 @@ import (
 // refresh spends a refresh token for its successor (RFC 6749 §6, RFC 9700 §4.14.2). The successor is computed, not stored, so a
 // client whose response was lost, or a second tab that raced, gets the same one again within
 // the retry window; later use of a spent token ends the family. Roles and permissions are
-// read anew each time; scope can only shrink.
+// read anew each time; scope can only shrink. With another organization it is a switch (switch.go).
 func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) (*issuance, error) {
 	if form.Get("refresh_token") == "" {
 		return nil, errInvalidRequest.hint("The refresh_token is missing.")
@@ -40,6 +40,12 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 		}
 		if _, err := narrowResources(form, f.Grant); err != nil {
 			return nil, err
+		}
+	}
+	if form.Get("organization") != "" {
+		n, switched, err := i.switchTenant(ctx, c, form, token)
+		if switched || err != nil {
+			return n, err
 		}
 	}
 	rotated, err := i.Families.Rotate(ctx, grant.Rotation{
@@ -98,7 +104,7 @@ func (i *Issuer) explainRefresh(ctx context.Context, token grant.RefreshToken, c
 		return err
 	}
 	if err == nil && f.Client == c.ID && f.Live(i.Now()) && token.Generation < f.Generation {
-		if err := i.Families.RevokeGrant(ctx, f.ID, maxAccessToken); err != nil {
+		if err := i.Families.RevokeLine(ctx, f.ID, maxAccessToken); err != nil {
 			return err
 		}
 		i.Observer.Refresh("reused")

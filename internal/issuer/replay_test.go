@@ -29,7 +29,7 @@ func (s *replayed) FindFamily(ctx context.Context, _ id.Grant) (grant.Family, er
 	return s.family, ctx.Err()
 }
 
-func (s *replayed) RevokeGrant(ctx context.Context, g id.Grant, _ time.Duration) error {
+func (s *replayed) RevokeLine(ctx context.Context, g id.Grant, _ time.Duration) error {
 	if ctx.Err() == nil {
 		s.revoked = append(s.revoked, g)
 	}

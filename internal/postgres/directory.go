@@ -80,9 +80,14 @@ func (s Directory) ListMemberships(ctx context.Context, user id.User, among dire
 // FindSubject returns what tokens say about the person in the tenant; errdefs.ErrNotFound if
 // either does not exist. Whether the membership stands is in the result.
 func (s Directory) FindSubject(ctx context.Context, tenant id.Tenant, user id.User) (directory.Subject, error) {
-	r, err := s.q.FindSubject(ctx, sqlcgen.FindSubjectParams{TenantID: tenant.UUID(), UserID: user.UUID()})
+	out, err := findSubject(ctx, s.q, tenant, user)
+	return out, wrap("find subject", err)
+}
+
+func findSubject(ctx context.Context, q *sqlcgen.Queries, tenant id.Tenant, user id.User) (directory.Subject, error) {
+	r, err := q.FindSubject(ctx, sqlcgen.FindSubjectParams{TenantID: tenant.UUID(), UserID: user.UUID()})
 	if err != nil {
-		return directory.Subject{}, wrap("find subject", err)
+		return directory.Subject{}, err
 	}
 	return toSubject(r.UserAccount, r.Tenant, r.Member, r.Attributes, r.Roles, r.Permissions), nil
 }

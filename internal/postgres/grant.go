@@ -2,13 +2,11 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/signet-id/signet/internal/client"
-	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
@@ -133,6 +131,10 @@ func (s Grants) FindFamily(ctx context.Context, g id.Grant) (grant.Family, error
 	if err != nil {
 		return grant.Family{}, wrap("find refresh family", err)
 	}
+	return toFamily(r), nil
+}
+
+func toFamily(r sqlcgen.RefreshFamily) grant.Family {
 	return grant.Family{
 		Grant: grant.Grant{
 			ID:              id.GrantFromUUID(r.ID),
@@ -151,7 +153,7 @@ func (s Grants) FindFamily(ctx context.Context, g id.Grant) (grant.Family, error
 		CreatedAt:  r.CreatedAt,
 		ExpiresAt:  r.ExpiresAt,
 		RevokedAt:  zeroTime(r.RevokedAt),
-	}, nil
+	}
 }
 
 // RevokeGrant ends the family and makes every access token of the grant void for keep, the
@@ -199,14 +201,8 @@ func (s Grants) Live(ctx context.Context, each func(revocation.Cutoff)) error {
 
 // FindConsent returns the scopes that the person has allowed the client in the tenant.
 func (s Grants) FindConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID) ([]string, error) {
-	scopes, err := s.db.q.FindConsent(ctx, sqlcgen.FindConsentParams{
-		TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID),
-	})
-	err = wrap("find consent", err)
-	if errors.Is(err, errdefs.ErrNotFound) {
-		return nil, nil
-	}
-	return scopes, err
+	scopes, err := findConsent(ctx, s.db.q, tenant, user, clientID)
+	return scopes, wrap("find consent", err)
 }
 
 // SaveConsent adds scopes to what the person has allowed the client in the tenant.

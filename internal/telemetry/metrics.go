@@ -56,7 +56,7 @@ func NewMetrics(build Build) *Metrics {
 		httpInFlight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "signet_http_requests_in_flight", Help: "Requests being served on the public listener."}),
 		tokens:         counter("signet_tokens_issued_total", "Tokens issued, by grant type and kind of token.", "grant_type", "kind"),
 		signIns:        counter("signet_sign_ins_total", "Attempts to sign in with a password, by result.", "result"),
-		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, retried (within the window), reused (family revoked) or rejected.", "result"),
+		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, switched (to another tenant), retried (within the window), reused (family revoked) or rejected.", "result"),
 		authorizations: counter("signet_authorizations_total", "Authorization requests that came to an end, by result.", "result"),
 		hashDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_password_hash_duration_seconds",
@@ -137,7 +137,7 @@ func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(result).Inc(
 // permissions out.
 func (m *Metrics) PermissionsOmitted() { m.omitted.Inc() }
 
-// Refresh counts a use of a refresh token; result is rotated, retried, reused or rejected.
+// Refresh counts a use of a refresh token; result is rotated, switched, retried, reused or rejected.
 func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }
 
 // Authorization counts the end of an authorization request; result is granted, denied, or

@@ -116,7 +116,7 @@ func (q *Queries) FindConsent(ctx context.Context, arg FindConsentParams) ([]str
 }
 
 const findFamily = `-- name: FindFamily :one
-SELECT id, tenant_id, user_id, client_id, session_id, offline, generation, scopes, audiences, acr, amr, authenticated_at, created_at, rotated_at, expires_at, max_expires_at, revoked_at FROM refresh_family WHERE id = $1
+SELECT id, tenant_id, user_id, client_id, session_id, offline, generation, scopes, audiences, acr, amr, authenticated_at, created_at, rotated_at, expires_at, max_expires_at, revoked_at, switched_from FROM refresh_family WHERE id = $1
 `
 
 func (q *Queries) FindFamily(ctx context.Context, id [16]byte) (RefreshFamily, error) {
@@ -140,6 +140,7 @@ func (q *Queries) FindFamily(ctx context.Context, id [16]byte) (RefreshFamily, e
 		&i.ExpiresAt,
 		&i.MaxExpiresAt,
 		&i.RevokedAt,
+		&i.SwitchedFrom,
 	)
 	return i, err
 }

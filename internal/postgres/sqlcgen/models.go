@@ -228,6 +228,7 @@ type RefreshFamily struct {
 	ExpiresAt       time.Time
 	MaxExpiresAt    time.Time
 	RevokedAt       *time.Time
+	SwitchedFrom    *[16]byte
 }
 
 type ResourceServer struct {

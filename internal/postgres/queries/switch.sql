@@ -1,0 +1,40 @@
+-- Switching to another tenant, in one transaction. Locks are taken in the order in which a change
+-- of the password takes them: password, session, family.
+
+-- name: LockPassword :exec
+-- Waits for a change under way, and makes one that comes later wait for the new grant.
+SELECT 1 FROM password_credential WHERE user_id = @user_id FOR SHARE;
+
+-- name: LockSession :execrows
+SELECT 1 FROM browser_session WHERE id = @id AND ended_at IS NULL FOR SHARE;
+
+-- name: LockFamily :one
+-- Which tokens are current is RotateFamily's predicate. The lock makes switches of one family
+-- follow each other, so that a retry sees what the first attempt made.
+WITH asked AS (
+    SELECT @generation::integer AS was, @retry::interval AS retry
+)
+SELECT f.* FROM refresh_family f, asked
+ WHERE f.id = @id AND f.client_id = @client_id AND f.revoked_at IS NULL AND f.expires_at > now()
+   AND (f.generation = asked.was
+        OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
+   FOR UPDATE OF f;
+
+-- name: FindSwitched :one
+-- What an attempt made whose response was lost: nobody has used it yet.
+SELECT id FROM refresh_family
+ WHERE switched_from = @switched_from::uuid AND tenant_id = @tenant_id AND generation = 0 AND revoked_at IS NULL
+   AND created_at > now() - @retry::interval
+ ORDER BY created_at DESC, id LIMIT 1;
+
+-- name: InsertSwitched :exec
+-- The new grant is what the former one is, in another tenant: the same scopes and audiences, the
+-- same sign-in, the same absolute end.
+INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
+                            authenticated_at, expires_at, max_expires_at, switched_from)
+SELECT @id, @tenant_id, f.user_id, f.client_id, f.session_id, f.offline, f.scopes, f.audiences, f.acr, f.amr,
+       f.authenticated_at, least(f.max_expires_at, now() + @idle::interval), f.max_expires_at, f.id
+  FROM refresh_family f WHERE f.id = @switched_from;
+
+-- name: ListSwitched :many
+SELECT id FROM refresh_family WHERE switched_from = @switched_from::uuid;

@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/revocation"
+)
+
+// Switch opens a grant like that of a refresh token in another tenant, and records it with what
+// event says, all in one transaction. Within the retry window an attempt whose grant nobody has
+// used yet yields the same one again.
+//
+// The errors: errdefs.ErrNotFound when the token is not current (ask FindFamily why),
+// grant.ErrPinned, grant.ErrInteraction, and errdefs.ErrDenied, the same whether the tenant does
+// not exist, does not have the person as an active member, or is not for this client. With the
+// last two Switched.From is set.
+func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) (grant.Switched, error) {
+	var out grant.Switched
+	err := s.db.inTx(ctx, "switch tenant", func(q *sqlcgen.Queries) error {
+		from, live, err := lockCurrent(ctx, q, sw)
+		if err != nil {
+			return err
+		}
+		was, err := findSubject(ctx, q, from.Tenant, from.User)
+		if err != nil {
+			return err
+		}
+		if was.Active() != nil {
+			return grant.ErrPinned
+		}
+		out.From = from
+		if out.Subject, err = findTarget(ctx, q, from.User, sw.Organization); err != nil {
+			return err
+		}
+		target := out.Subject.Tenant.ID
+		switch {
+		case target == from.Tenant:
+			return grant.ErrPinned
+		case out.Subject.Active() != nil, !sw.ClientTenant.IsZero() && target != sw.ClientTenant:
+			return fmt.Errorf("no such tenant for this person and client: %w", errdefs.ErrDenied)
+		case !live:
+			return grant.ErrInteraction
+		}
+		if sw.AsksConsent {
+			allowed, err := findConsent(ctx, q, target, from.User, from.Client)
+			if err != nil {
+				return err
+			}
+			if !from.Covers(allowed) {
+				return grant.ErrInteraction
+			}
+		}
+		out.Grant = from
+		out.ID, out.Tenant = sw.ID, target
+		return openSwitched(ctx, q, sw, &out, event)
+	})
+	if err != nil {
+		return grant.Switched{From: out.From}, err
+	}
+	return out, nil
+}
+
+// lockCurrent returns the grant of a refresh token that is current, and whether what it hangs on
+// is still there. Nothing of it changes until the transaction ends.
+func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, live bool, err error) {
+	seen, err := q.FindFamily(ctx, sw.Token.Family.UUID())
+	if err != nil {
+		return grant.Grant{}, false, err
+	}
+	if err := q.LockPassword(ctx, seen.UserID); err != nil {
+		return grant.Grant{}, false, err
+	}
+	sessions, err := q.LockSession(ctx, seen.SessionID)
+	if err != nil {
+		return grant.Grant{}, false, err
+	}
+	row, err := q.LockFamily(ctx, sqlcgen.LockFamilyParams{
+		ID: seen.ID, ClientID: string(sw.Client), Generation: int32(sw.Token.Generation), Retry: interval(sw.Retry),
+	})
+	if err != nil {
+		return grant.Grant{}, false, err
+	}
+	return toFamily(row).Grant, row.Offline || sessions > 0, nil
+}
+
+// findTarget reads the person in the tenant that a reference names, in the same steps whether or
+// not there is one.
+func findTarget(ctx context.Context, q *sqlcgen.Queries, user id.User, reference string) (directory.Subject, error) {
+	p := sqlcgen.FindTenantByReferenceParams{Slug: reference}
+	if t, err := id.ParseTenant(reference); err == nil {
+		p.ID = t.UUID()
+	}
+	tenant, err := q.FindTenantByReference(ctx, p)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return directory.Subject{}, err
+	}
+	s, err := findSubject(ctx, q, id.TenantFromUUID(tenant.ID), user)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return directory.Subject{}, nil // of no tenant: not active
+	}
+	return s, err
+}
+
+// openSwitched stores the new grant, or finds the one that an attempt before has stored.
+func openSwitched(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch, out *grant.Switched, event audit.Event) error {
+	from := out.From.ID.UUID()
+	made, err := q.FindSwitched(ctx, sqlcgen.FindSwitchedParams{
+		SwitchedFrom: from, TenantID: out.Tenant.UUID(), Retry: interval(sw.Retry),
+	})
+	if err == nil {
+		out.ID, out.Retried = id.GrantFromUUID(made), true
+		return nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	err = q.InsertSwitched(ctx, sqlcgen.InsertSwitchedParams{
+		ID: out.ID.UUID(), TenantID: out.Tenant.UUID(), Idle: interval(sw.Idle), SwitchedFrom: from,
+	})
+	if err != nil {
+		return err
+	}
+	event.Tenant, event.User, event.Client = out.Tenant, out.User, string(out.Client)
+	event.Session, event.Grant = out.Session, out.ID
+	event.Detail = map[string]string{"from_grant": out.From.ID.String(), "from_tenant": out.From.Tenant.String()}
+	return appendEvents(ctx, q, []audit.Event{event})
+}
+
+// RevokeLine is RevokeGrant for a grant whose token or code was used twice, and so may be in
+// strange hands: the grants that were opened from it by a switch end too.
+func (s Grants) RevokeLine(ctx context.Context, g id.Grant, keep time.Duration) error {
+	var cut []revocation.Cutoff
+	err := s.db.inTx(ctx, "revoke grants", func(q *sqlcgen.Queries) error {
+		for line := [][16]byte{g.UUID()}; len(line) > 0; line = line[1:] {
+			subject := id.GrantFromUUID(line[0]).String()
+			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: line[0], Subject: subject, Keep: interval(keep)}); err != nil {
+				return err
+			}
+			cut = append(cut, s.db.cutoff(revocation.Grant, subject, keep))
+			// After the family is revoked, which waits for switches under way: there are no more.
+			more, err := q.ListSwitched(ctx, line[0])
+			if err != nil {
+				return err
+			}
+			line = append(line, more...)
+		}
+		return nil
+	})
+	if err == nil {
+		s.db.stored(cut...)
+	}
+	return err
+}
+
+func findConsent(ctx context.Context, q *sqlcgen.Queries, tenant id.Tenant, user id.User, clientID client.ID) ([]string, error) {
+	scopes, err := q.FindConsent(ctx, sqlcgen.FindConsentParams{TenantID: tenant.UUID(), UserID: user.UUID(), ClientID: string(clientID)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return scopes, err
+}
