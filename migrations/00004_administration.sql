@@ -43,9 +43,15 @@ ALTER TABLE resource_server
     ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX resource_server_tenant ON resource_server (tenant_id);
+-- Whatever was issued to a client before valid_from is void: what is left of another client that
+-- had the id once, and what was issued before the client was disabled. One time instead of one
+-- cutoff for each of its grants, of which there may be millions.
 ALTER TABLE client
-    ADD COLUMN claims  jsonb NOT NULL DEFAULT '[]',
-    ADD COLUMN version bigint NOT NULL DEFAULT 1;
+    ADD COLUMN claims     jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN version    bigint NOT NULL DEFAULT 1,
+    ADD COLUMN valid_from timestamptz;
+UPDATE client SET valid_from = created_at;
+ALTER TABLE client ALTER COLUMN valid_from SET DEFAULT now(), ALTER COLUMN valid_from SET NOT NULL;
 CREATE INDEX client_tenant ON client (tenant_id, id);
 ALTER TABLE client_secret
     ADD COLUMN id         uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
@@ -60,7 +66,8 @@ CREATE INDEX refresh_family_switched ON refresh_family (switched_from) WHERE swi
 CREATE INDEX tenant_page ON tenant (created_at, id);
 CREATE INDEX user_account_page ON user_account (created_at, id);
 CREATE INDEX membership_page ON membership (tenant_id, created_at, user_id);
-CREATE INDEX refresh_family_tenant ON refresh_family (tenant_id, created_at, id);
+CREATE INDEX refresh_family_tenant ON refresh_family (tenant_id, id); -- identifiers grow with time
+CREATE INDEX refresh_family_client ON refresh_family (client_id, id);
 
 -- Who holds a role, and which roles hold a permission: for lists, for the rule that a tenant keeps
 -- an administrator, and for what is deleted along with a role or a permission.

@@ -113,6 +113,17 @@ func (a Actor) Reach() Reach {
 	return Reach{}
 }
 
+// ManageReach returns what the actor may change.
+func (a Actor) ManageReach() Reach {
+	switch {
+	case a.ManagesAll():
+		return Reach{All: true}
+	case a.Manages(a.Tenant):
+		return Reach{Tenant: a.Tenant}
+	}
+	return Reach{}
+}
+
 // Act is one administrative act: who, what is recorded of it, and under which conditions. The
 // store makes the change and keeps the event in one transaction, so that neither exists without
 // the other.

@@ -317,7 +317,7 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 			o.Log.WarnContext(ctx, "expired rows could not be deleted, will try again", "error", err)
 		case done.Total() > 0:
 			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
-				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles)
+				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles, "idempotency_keys", done.IdempotencyKeys)
 		}
 		if len(done.Unpartitioned) > 0 {
 			o.Log.DebugContext(ctx, "audit events of these months stay in the default partition", "months", done.Unpartitioned)

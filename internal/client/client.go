@@ -5,6 +5,7 @@
 package client
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -62,14 +63,31 @@ type Client struct {
 	AccessTokenLifetime    time.Duration // zero is the server's default
 	PolicyURI              string
 	TermsURI               string
+	Claims                 json.RawMessage // declared claims, a JSON array
+	Version                int64           // for edits
+	CreatedAt, UpdatedAt   time.Time
 	DisabledAt             time.Time
+	ValidFrom              time.Time // what was issued before is void
+}
+
+// Filter narrows a list of clients. The zero value narrows nothing.
+type Filter struct {
+	Tenant       id.Tenant
+	Installation bool   // those of the installation alone
+	Prefix       string // of the id
 }
 
 // Secret is a stored client secret: only its digest.
 type Secret struct {
+	ID        id.ClientSecret // with those that administrators see
 	Hash      secret.Hash
+	CreatedAt time.Time // with ID
+	CreatedBy string    // with ID: usr_… or the id of a machine's client
 	ExpiresAt time.Time // zero: until it is removed
 }
+
+// Valid reports whether the secret can be used at now.
+func (s Secret) Valid(now time.Time) bool { return s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) }
 
 // Public reports whether the client cannot keep a secret.
 func (c Client) Public() bool { return c.AuthMethod == AuthNone }
@@ -80,6 +98,12 @@ func (c Client) Allows(grantType string) bool { return slices.Contains(c.GrantTy
 // Enabled reports whether the client may be used at all.
 func (c Client) Enabled() bool { return c.DisabledAt.IsZero() && !c.TenantDisabled }
 
+// Honours reports whether a token that was issued to the client at that time, in whole seconds as
+// tokens say it, is still good: the client is enabled, and was neither made nor disabled since.
+func (c Client) Honours(issued time.Time) bool {
+	return c.Enabled() && !issued.Before(c.ValidFrom.Truncate(time.Second))
+}
+
 // RequiresPKCE reports whether an authorization request must carry a code challenge: always
 // for public clients, and by default for all (RFC 9700 §2.1.1).
 func (c Client) RequiresPKCE() bool { return c.Public() || !c.PKCEOptional }
@@ -89,7 +113,7 @@ func (c Client) RequiresPKCE() bool { return c.Public() || !c.PKCEOptional }
 func (c Client) Authenticate(s secret.Text, now time.Time) bool {
 	ok := false
 	for _, stored := range c.Secrets {
-		if stored.Hash.Matches(s) && (stored.ExpiresAt.IsZero() || now.Before(stored.ExpiresAt)) {
+		if stored.Hash.Matches(s) && stored.Valid(now) {
 			ok = true
 		}
 	}

@@ -72,6 +72,7 @@ type Redeemed struct {
 type Rotation struct {
 	Token  RefreshToken
 	Client client.ID
+	Since  time.Time     // the client honours no older family
 	Retry  time.Duration // how long the direct predecessor is still answered
 	Idle   time.Duration
 }
@@ -113,8 +114,19 @@ type Family struct {
 	Generation uint32
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
+	RotatedAt  time.Time // when it was last refreshed
 	RevokedAt  time.Time // zero while it lives
+	Recalled   bool      // its client was disabled or deleted since: with those that administrators see
 }
 
 // Live reports whether the family can still be rotated at now.
-func (f Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) }
+func (f Family) Live(now time.Time) bool {
+	return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) && !f.Recalled
+}
+
+// Filter narrows a list of grants. The zero value narrows nothing.
+type Filter struct {
+	Tenant id.Tenant
+	User   id.User
+	Client client.ID
+}

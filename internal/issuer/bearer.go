@@ -1,16 +1,28 @@
 package issuer
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
 )
 
-// void reports whether the token was recalled.
+// void reports whether the token was recalled, or its client with all that was issued to it.
 func (i *Issuer) void(r *http.Request, c *seen) (bool, error) {
-	return i.Recalled.Void(r.Context(), c.Grant, c.Session, c.ID)
+	void, err := i.Recalled.Void(r.Context(), c.Grant, c.Session, c.ID)
+	if void || err != nil {
+		return void, err
+	}
+	registered, err := i.Clients.FindClient(r.Context(), client.ID(c.ClientID))
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return true, nil
+	}
+	return !registered.Honours(time.Unix(c.IssuedAt, 0)), err
 }
 
 // challenge answers a resource request that carries no good token (RFC 6750 §3). Without a

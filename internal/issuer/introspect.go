@@ -114,7 +114,7 @@ func (i *Issuer) introspectRefresh(r *http.Request, t grant.RefreshToken, caller
 	if err != nil {
 		return nil, err
 	}
-	if f.Client != caller.ID || !f.Live(i.Now()) || t.Generation != f.Generation {
+	if f.Client != caller.ID || f.CreatedAt.Before(caller.ValidFrom) || !f.Live(i.Now()) || t.Generation != f.Generation {
 		return notActive, nil
 	}
 	return json.Marshal(activeRefresh{

@@ -51,6 +51,7 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 	rotated, err := i.Families.Rotate(ctx, grant.Rotation{
 		Token:  token,
 		Client: c.ID,
+		Since:  c.ValidFrom,
 		Retry:  i.Lifetimes.RefreshRetry,
 		Idle:   i.Lifetimes.RefreshIdle,
 	})

@@ -16,14 +16,14 @@ const (
 
 // Cleaned counts the expired rows that a call of Clean deleted.
 type Cleaned struct {
-	Codes, Families, Cutoffs, Sessions, Throttles, Invitations, Links int64
+	Codes, Families, Cutoffs, Sessions, Throttles, Invitations, Links, IdempotencyKeys int64
 	// Unpartitioned names the months whose audit events stay in the default partition.
 	Unpartitioned []string
 }
 
 // Total returns the sum.
 func (c Cleaned) Total() int64 {
-	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links
+	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links + c.IdempotencyKeys
 }
 
 // Clean deletes expired rows in batches, and makes room in the audit log for the months to
@@ -54,6 +54,7 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 		{q.DeleteExpiredThrottles, &c.Throttles},
 		{q.DeleteOldInvitations, &c.Invitations},
 		{q.DeleteOldMailLinks, &c.Links},
+		{q.DeleteOldIdempotencyKeys, &c.IdempotencyKeys},
 	} {
 		for {
 			n, err := job.delete(ctx, cleanBatch)

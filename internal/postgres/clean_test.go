@@ -15,7 +15,7 @@ func TestCleaningDeletesWhatHasExpiredInBatchesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	w := build(t)
 	kept := w.family(t, nil)
-	fill := func(n int, codes, families, cutoffs, sessions, throttles string) {
+	fill := func(n int, codes, families, cutoffs, sessions, throttles, keys string) {
 		t.Helper()
 		for _, sql := range []string{
 			`INSERT INTO authorization_code SELECT uuid_send(gen_random_uuid()), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'web', gen_random_uuid(),
@@ -27,14 +27,15 @@ func TestCleaningDeletesWhatHasExpiredInBatchesAndNothingElse(t *testing.T) {
 			   now() + interval '` + sessions + `', '', '{}' FROM generate_series(1, $1)`,
 			`INSERT INTO sign_in_throttle SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 1, now() + interval '` + throttles + `',
 			   now() + interval '` + throttles + `' FROM generate_series(1, $1)`,
+			`INSERT INTO idempotency_key SELECT 'usr_x', gen_random_uuid()::text, '', '', now() + interval '` + keys + `' FROM generate_series(1, $1)`,
 		} {
 			w.exec(t, sql, n)
 		}
 	}
 	const many = 2300 // more than two batches
-	fill(many, "-25 hours", "-1 second", "-1 second", "-1 second", "-1 second")
-	fill(3, "-23 hours", "1 minute", "1 minute", "1 minute", "1 minute")
-	tables := "SELECT (SELECT count(*) FROM authorization_code) + (SELECT count(*) FROM refresh_family) + (SELECT count(*) FROM revocation) + (SELECT count(*) FROM browser_session) + (SELECT count(*) FROM sign_in_throttle)"
+	fill(many, "-25 hours", "-1 second", "-1 second", "-1 second", "-1 second", "-25 hours")
+	fill(3, "-23 hours", "1 minute", "1 minute", "1 minute", "1 minute", "-23 hours")
+	tables := "SELECT (SELECT count(*) FROM authorization_code) + (SELECT count(*) FROM refresh_family) + (SELECT count(*) FROM revocation) + (SELECT count(*) FROM browser_session) + (SELECT count(*) FROM sign_in_throttle) + (SELECT count(*) FROM idempotency_key)"
 	before := w.count(t, tables)
 
 	// Two at once: together they delete every row once.
@@ -54,13 +55,14 @@ func TestCleaningDeletesWhatHasExpiredInBatchesAndNothingElse(t *testing.T) {
 			total.Cutoffs += got.Cutoffs
 			total.Sessions += got.Sessions
 			total.Throttles += got.Throttles
+			total.IdempotencyKeys += got.IdempotencyKeys
 		})
 	}
 	wg.Wait()
-	if total.Codes != many || total.Families != many || total.Cutoffs != many || total.Sessions != many || total.Throttles != many {
+	if total.Codes != many || total.Families != many || total.Cutoffs != many || total.Sessions != many || total.Throttles != many || total.IdempotencyKeys != many {
 		t.Errorf("deleted %+v", total)
 	}
-	if after := w.count(t, tables); before-after != 5*many {
+	if after := w.count(t, tables); before-after != 6*many {
 		t.Errorf("%d rows before and %d after", before, after)
 	}
 	if _, err := w.Grants().FindFamily(t.Context(), kept); err != nil {

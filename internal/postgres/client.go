@@ -12,10 +12,13 @@ import (
 )
 
 // Clients stores client registrations.
-type Clients struct{ q *sqlcgen.Queries }
+type Clients struct {
+	db *DB
+	q  *sqlcgen.Queries
+}
 
 // Clients returns the store of client registrations.
-func (db *DB) Clients() Clients { return Clients{db.q} }
+func (db *DB) Clients() Clients { return Clients{db, db.q} }
 
 // FindClient returns a registration with its valid secrets; errdefs.ErrNotFound if there is
 // none.
@@ -24,36 +27,46 @@ func (s Clients) FindClient(ctx context.Context, clientID client.ID) (client.Cli
 	if err != nil {
 		return client.Client{}, wrap("find client", err)
 	}
-	c := client.Client{
-		ID:                     client.ID(row.ID),
-		Name:                   row.Name,
-		AuthMethod:             client.AuthMethod(row.AuthMethod),
-		RedirectURIs:           row.RedirectUris,
-		PostLogoutRedirectURIs: row.PostLogoutRedirectUris,
-		Origins:                row.Origins,
-		GrantTypes:             row.GrantTypes,
-		Scopes:                 row.Scopes,
-		Audiences:              row.Audiences,
-		ServesAudience:         row.ServesAudience,
-		TenantSlug:             row.TenantSlug,
-		TenantDisabled:         row.TenantDisabled,
-		PKCEOptional:           row.PkceOptional,
-		SkipConsent:            row.SkipConsent,
-		IDTokenAlgorithm:       row.IDTokenAlgorithm,
-		AccessTokenLifetime:    time.Duration(row.AccessTokenSeconds) * time.Second,
-		PolicyURI:              row.PolicyUri,
-		TermsURI:               row.TermsUri,
-		DisabledAt:             zeroTime(row.DisabledAt),
-	}
-	if row.TenantID != nil {
-		c.Tenant = id.TenantFromUUID(*row.TenantID)
-	}
+	c := toClient(row.Client, row.TenantSlug, row.TenantDisabled, row.Origins)
 	for i, h := range row.SecretHashes {
 		if len(h) == len(secret.Hash{}) {
 			c.Secrets = append(c.Secrets, client.Secret{Hash: secret.Hash(h), ExpiresAt: row.SecretExpiries[i]})
 		}
 	}
 	return c, nil
+}
+
+func toClient(row sqlcgen.Client, tenantSlug string, tenantDisabled bool, origins []string) client.Client {
+	c := client.Client{
+		ID:                     client.ID(row.ID),
+		Name:                   row.Name,
+		AuthMethod:             client.AuthMethod(row.AuthMethod),
+		RedirectURIs:           row.RedirectUris,
+		PostLogoutRedirectURIs: row.PostLogoutRedirectUris,
+		Origins:                origins,
+		GrantTypes:             row.GrantTypes,
+		Scopes:                 row.Scopes,
+		Audiences:              row.Audiences,
+		ServesAudience:         row.ServesAudience,
+		TenantSlug:             tenantSlug,
+		TenantDisabled:         tenantDisabled,
+		PKCEOptional:           row.PkceOptional,
+		SkipConsent:            row.SkipConsent,
+		IDTokenAlgorithm:       row.IDTokenAlgorithm,
+		AccessTokenLifetime:    time.Duration(row.AccessTokenSeconds) * time.Second,
+		PolicyURI:              row.PolicyUri,
+		TermsURI:               row.TermsUri,
+		Claims:                 row.Claims,
+		Version:                row.Version,
+		CreatedAt:              row.CreatedAt,
+		UpdatedAt:              row.UpdatedAt,
+		DisabledAt:             zeroTime(row.DisabledAt),
+		ValidFrom:              row.ValidFrom,
+	}
+	if row.TenantID != nil {
+		c.Tenant = id.TenantFromUUID(*row.TenantID)
+	}
+	return c
 }
 
 // OriginRegistered reports whether any client registered the origin for CORS.

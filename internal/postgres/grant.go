@@ -100,6 +100,7 @@ func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, er
 		ClientID:   string(r.Client),
 		Generation: int32(r.Token.Generation),
 		Idle:       interval(r.Idle),
+		Since:      r.Since,
 		Retry:      interval(r.Retry),
 	})
 	if err != nil {
@@ -152,6 +153,7 @@ func toFamily(r sqlcgen.RefreshFamily) grant.Family {
 		Generation: uint32(r.Generation),
 		CreatedAt:  r.CreatedAt,
 		ExpiresAt:  r.ExpiresAt,
+		RotatedAt:  r.RotatedAt,
 		RevokedAt:  zeroTime(r.RevokedAt),
 	}
 }

@@ -73,6 +73,10 @@ func TestAClientReadsBackAsItWasStored(t *testing.T) {
 	must(t, err)
 	want := holding().Clients[0].Client
 	want.Tenant, want.TenantSlug, want.PostLogoutRedirectURIs = w.acme, "acme", []string{}
+	if got.Version != 1 || got.CreatedAt.IsZero() || !got.ValidFrom.Equal(got.CreatedAt) || string(got.Claims) != "[]" {
+		t.Errorf("kept by the store: %+v", got)
+	}
+	want.Claims, want.Version, want.CreatedAt, want.UpdatedAt, want.ValidFrom = got.Claims, got.Version, got.CreatedAt, got.UpdatedAt, got.ValidFrom
 	secrets := got.Secrets
 	got.Secrets, want.Secrets = nil, nil
 	if !reflect.DeepEqual(got, want) {

@@ -50,6 +50,10 @@ func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session,
 	if err != nil {
 		return session.Session{}, wrap("find session", err)
 	}
+	return toSession(r), nil
+}
+
+func toSession(r sqlcgen.BrowserSession) session.Session {
 	return session.Session{
 		ID:              id.SessionFromUUID(r.ID),
 		User:            id.UserFromUUID(r.UserID),
@@ -61,7 +65,7 @@ func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session,
 		AMR:             r.Amr,
 		UserAgent:       r.UserAgent,
 		Address:         r.Address,
-	}, nil
+	}
 }
 
 // Touch moves the idle expiry.

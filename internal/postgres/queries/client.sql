@@ -1,5 +1,5 @@
 -- name: FindClient :one
-SELECT c.*, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+SELECT sqlc.embed(c), coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(s.hash ORDER BY s.created_at, s.hash) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at, s.hash) FROM client_secret s

@@ -58,6 +58,7 @@ WITH asked AS (
            expires_at = least(f.max_expires_at, now() + asked.idle)
       FROM asked
      WHERE f.id = @id AND f.client_id = @client_id AND f.revoked_at IS NULL AND f.expires_at > now()
+       AND f.created_at >= @since
        AND (f.generation = asked.was
             OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
     RETURNING f.tenant_id, f.user_id, f.session_id, f.offline, f.generation, f.scopes, f.audiences, f.acr, f.amr,

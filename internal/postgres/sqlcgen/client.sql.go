@@ -27,7 +27,7 @@ func (q *Queries) AddClientSecret(ctx context.Context, arg AddClientSecretParams
 }
 
 const findClient = `-- name: FindClient :one
-SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, c.valid_from, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(s.hash ORDER BY s.created_at, s.hash) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at, s.hash) FROM client_secret s
@@ -38,59 +38,40 @@ SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_
 `
 
 type FindClientRow struct {
-	ID                     string
-	TenantID               *[16]byte
-	Name                   string
-	AuthMethod             string
-	RedirectUris           []string
-	PostLogoutRedirectUris []string
-	GrantTypes             []string
-	Scopes                 []string
-	Audiences              []string
-	ServesAudience         string
-	PkceOptional           bool
-	SkipConsent            bool
-	IDTokenAlgorithm       string
-	AccessTokenSeconds     int32
-	PolicyUri              string
-	TermsUri               string
-	CreatedAt              time.Time
-	UpdatedAt              time.Time
-	DisabledAt             *time.Time
-	Claims                 []byte
-	Version                int64
-	TenantSlug             string
-	TenantDisabled         bool
-	SecretHashes           [][]byte
-	SecretExpiries         []time.Time
-	Origins                []string
+	Client         Client
+	TenantSlug     string
+	TenantDisabled bool
+	SecretHashes   [][]byte
+	SecretExpiries []time.Time
+	Origins        []string
 }
 
 func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, error) {
 	row := q.db.QueryRow(ctx, findClient, id)
 	var i FindClientRow
 	err := row.Scan(
-		&i.ID,
-		&i.TenantID,
-		&i.Name,
-		&i.AuthMethod,
-		&i.RedirectUris,
-		&i.PostLogoutRedirectUris,
-		&i.GrantTypes,
-		&i.Scopes,
-		&i.Audiences,
-		&i.ServesAudience,
-		&i.PkceOptional,
-		&i.SkipConsent,
-		&i.IDTokenAlgorithm,
-		&i.AccessTokenSeconds,
-		&i.PolicyUri,
-		&i.TermsUri,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.DisabledAt,
-		&i.Claims,
-		&i.Version,
+		&i.Client.ID,
+		&i.Client.TenantID,
+		&i.Client.Name,
+		&i.Client.AuthMethod,
+		&i.Client.RedirectUris,
+		&i.Client.PostLogoutRedirectUris,
+		&i.Client.GrantTypes,
+		&i.Client.Scopes,
+		&i.Client.Audiences,
+		&i.Client.ServesAudience,
+		&i.Client.PkceOptional,
+		&i.Client.SkipConsent,
+		&i.Client.IDTokenAlgorithm,
+		&i.Client.AccessTokenSeconds,
+		&i.Client.PolicyUri,
+		&i.Client.TermsUri,
+		&i.Client.CreatedAt,
+		&i.Client.UpdatedAt,
+		&i.Client.DisabledAt,
+		&i.Client.Claims,
+		&i.Client.Version,
+		&i.Client.ValidFrom,
 		&i.TenantSlug,
 		&i.TenantDisabled,
 		&i.SecretHashes,

@@ -359,6 +359,7 @@ WITH asked AS (
            expires_at = least(f.max_expires_at, now() + asked.idle)
       FROM asked
      WHERE f.id = $4 AND f.client_id = $5 AND f.revoked_at IS NULL AND f.expires_at > now()
+       AND f.created_at >= $6
        AND (f.generation = asked.was
             OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
     RETURNING f.tenant_id, f.user_id, f.session_id, f.offline, f.generation, f.scopes, f.audiences, f.acr, f.amr,
@@ -390,6 +391,7 @@ type RotateFamilyParams struct {
 	Retry      pgtype.Interval
 	ID         [16]byte
 	ClientID   string
+	Since      time.Time
 }
 
 type RotateFamilyRow struct {
@@ -421,6 +423,7 @@ func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (Rot
 		arg.Retry,
 		arg.ID,
 		arg.ClientID,
+		arg.Since,
 	)
 	var i RotateFamilyRow
 	err := row.Scan(

@@ -112,6 +112,7 @@ type Client struct {
 	DisabledAt             *time.Time
 	Claims                 []byte
 	Version                int64
+	ValidFrom              time.Time
 }
 
 type ClientOrigin struct {
