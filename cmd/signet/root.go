@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/signet-id/signet/internal/cli"
 	"github.com/signet-id/signet/internal/config"
 )
 
@@ -41,18 +42,28 @@ an OAuth 2 and OpenID Connect authorization server that needs nothing but Postgr
 		Example: `  signet dev                         try it, with demo people and demo applications
   signet serve --config signet.yaml  run in production
   signet config check                find out what is missing from the configuration
-  signet migrate                     bring the database up to date before an upgrade`,
+  signet migrate                     bring the database up to date before an upgrade
+  signet login                       sign in to administer a server from here
+  signet tenant list                 look after tenants, people, roles and clients
+  signet apply -f company.yaml       have them as a file says`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVarP(&p.configFile, "config", "c", p.getenv(config.FileVariable),
 		"YAML `file` with settings; the environment wins over it ("+config.FileVariable+")")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.commands()...)
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a server:"}, &cobra.Group{ID: "administer", Title: "Administer one:"})
+	for _, cmd := range p.commands() {
+		cmd.GroupID = "run"
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range p.administration().Commands() {
+		cmd.GroupID = "administer"
+		root.AddCommand(cmd)
+	}
 	return root
 }
 
@@ -61,10 +72,11 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var wrong usageError
+	var misused cli.Misuse
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &wrong), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &wrong), errors.As(err, &misused), strings.HasPrefix(err.Error(), "unknown command"):
 		p.complain(err)
 		return 2
 	}

@@ -44,6 +44,13 @@ const (
 	devPrefix  = Prefix + "DEV_"
 )
 
+// ofCommands are the variables of the administrator's command line (internal/cli), which set
+// nothing here either.
+var ofCommands = map[string]bool{
+	Prefix + "URL": true, Prefix + "ORGANIZATION": true, Prefix + "TOKEN": true, Prefix + "CREDENTIALS": true,
+	Prefix + "CLIENT_ID": true, Prefix + "CLIENT_SECRET": true, Prefix + "CLIENT_SECRET_FILE": true,
+}
+
 // injected matches variables that Kubernetes adds for a Service called signet or signet-…,
 // such as SIGNET_PORT_8080_TCP_ADDR: they are not ours to refuse.
 var injected = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
@@ -85,7 +92,7 @@ func readEnviron(environ []string, settings []setting, f *faults) layer {
 		listed[s.path] = s.list()
 	}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !strings.HasPrefix(name, Prefix) || name == FileVariable || strings.HasPrefix(name, testPrefix) || strings.HasPrefix(name, devPrefix) {
+		if !strings.HasPrefix(name, Prefix) || name == FileVariable || strings.HasPrefix(name, testPrefix) || strings.HasPrefix(name, devPrefix) || ofCommands[name] {
 			continue
 		}
 		path, ok := known[name]

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/signet-id/signet/internal/cli"
+)
+
+// administration is the commands that administer a running server, wherever it is.
+func (p *program) administration() *cli.CLI {
+	return &cli.CLI{
+		Environ: p.environ, Stdin: os.Stdin, Stdout: p.stdout, Stderr: p.stderr,
+		Interactive: terminal(os.Stdin) && terminal(p.stderr), Colour: p.colour(),
+		Now: time.Now, Open: cli.OpenBrowser(p.getenv), Version: build().Version,
+	}
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signet-id/signet/pkg/adminclient"
+)
+
+// Completion asks the server for at most so long and so much: whoever presses a key waits.
+const (
+	completionTimeout = 2 * time.Second
+	completionLimit   = 50
+)
+
+// complete offers the words of what the server lists; nothing when nobody is signed in or the
+// server does not answer, for there is nobody to tell.
+func complete[T any](c *CLI, cmd *cobra.Command, typed string, list func(context.Context, *adminclient.Client) iter.Seq2[T, error], word func(T) (word, about string)) ([]string, cobra.ShellCompDirective) {
+	api, err := c.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	var out []string
+	for v, err := range list(ctx, api) {
+		if err != nil || len(out) == completionLimit {
+			break
+		}
+		if w, about := word(v); strings.HasPrefix(w, typed) && clean(w) == w {
+			out = append(out, w+"\t"+clean(about))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (c *CLI) completeTenant(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c.tenants(cmd, typed)
+}
+
+func (c *CLI) tenants(cmd *cobra.Command, typed string) ([]string, cobra.ShellCompDirective) {
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.Tenant, error] {
+		return api.AllTenants(ctx, adminclient.ListTenantsParams{SlugPrefix: typed, Limit: completionLimit})
+	}, func(t adminclient.Tenant) (string, string) { return t.Slug, t.Name })
+}
