@@ -21,7 +21,7 @@ func Weigh(ctx context.Context, url string, s Set, count int) (light, heavy []Me
 	if s.Tenants < HeavyMemberships {
 		return nil, nil, fmt.Errorf("a person cannot belong to %d of %d tenants", HeavyMemberships, s.Tenants)
 	}
-	for n := 0; n < s.Users && len(heavy) < count; n++ {
+	for n := 0; n < s.Users && (len(heavy) < count || len(light) < count); n++ {
 		switch {
 		case s.guest(n):
 		case n%2 == 0:
@@ -33,7 +33,7 @@ func Weigh(ctx context.Context, url string, s Set, count int) (light, heavy []Me
 	if len(heavy) < count || len(light) < count {
 		return nil, nil, fmt.Errorf("%d people are too few for %d heavy and as many light ones", s.Users, count)
 	}
-	light = light[:count]
+	light, heavy = light[:count], heavy[:count]
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect: %w", err)

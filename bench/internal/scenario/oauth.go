@@ -117,8 +117,12 @@ func code() Scenario {
 		Prepare: func(_ context.Context, e *Env) (Maker, error) {
 			var requests [][]byte
 			for _, m := range e.members() {
+				target := authorizeTarget()
+				if e.Cast != nil { // who may belong to many tenants
+					target += "&organization=" + m.Slug
+				}
 				requests = append(requests, wire.Request{
-					Method: "GET", Target: authorizeTarget(), Host: e.Host,
+					Method: "GET", Target: target, Host: e.Host,
 					Header: append(browser(), "Cookie: "+sessionCookie+"="+m.Cookie.Reveal()),
 				}.Bytes())
 			}
