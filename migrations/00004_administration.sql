@@ -175,6 +175,55 @@ $$;
 CREATE TRIGGER resource_server_changed AFTER UPDATE OR DELETE ON resource_server
     FOR EACH STATEMENT EXECUTE FUNCTION notify_all_clients();
 
+-- The state of what people may do: membership.access_version moves when the roles of a person
+-- change, tenant.access_version when what any role of the tenant bundles or includes does. Replicas
+-- that hold what somebody may do ask for it again only when one of them has moved.
+ALTER TABLE tenant ADD COLUMN access_version bigint NOT NULL DEFAULT 1;
+ALTER TABLE membership ADD COLUMN access_version bigint NOT NULL DEFAULT 1;
+-- +goose StatementBegin
+CREATE FUNCTION move_access_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- What this very transaction has made was seen by nobody.
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE tenant SET access_version = access_version + 1;
+    ELSIF TG_TABLE_NAME = 'membership_role' THEN
+        UPDATE membership m SET access_version = m.access_version + 1
+         WHERE (m.tenant_id, m.user_id) IN (SELECT c.tenant_id, c.user_id FROM changed c) AND m.created_at <> now();
+    ELSE
+        UPDATE tenant t SET access_version = t.access_version + 1
+         WHERE t.id IN (SELECT c.tenant_id FROM changed c) AND t.created_at <> now();
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER access_version_added AFTER INSERT ON membership_role
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_changed AFTER UPDATE ON membership_role
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_changed_to AFTER UPDATE ON membership_role
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_deleted AFTER DELETE ON membership_role
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_truncated AFTER TRUNCATE ON membership_role
+    FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_added AFTER INSERT ON role_permission
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_changed AFTER UPDATE ON role_permission
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_changed_to AFTER UPDATE ON role_permission
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_deleted AFTER DELETE ON role_permission
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_truncated AFTER TRUNCATE ON role_permission
+    FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_added AFTER INSERT ON role_reach
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_deleted AFTER DELETE ON role_reach
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+CREATE TRIGGER access_version_truncated AFTER TRUNCATE ON role_reach
+    FOR EACH STATEMENT EXECUTE FUNCTION move_access_version();
+
 -- What a new tenant's roles are made from. The two built-in ones cannot be deleted.
 CREATE TABLE role_template (
     name        text PRIMARY KEY,

@@ -89,6 +89,7 @@ type Subject struct {
 	Attributes  json.RawMessage // the membership's: a JSON object, for declared claims; nil for none
 	Roles       []string        // names in that tenant, sorted: those held and those that they include
 	Permissions []Permission    // what the roles bundle, for every audience
+	Access      AccessVersion   // of roles and permissions; zero where it was not asked for
 }
 
 // Active reports why the person may not get tokens for the tenant, or nil: the account and

@@ -53,6 +53,7 @@ type Redemption struct {
 	OpenFamily    bool     // whether the client gets a refresh token
 	Idle          time.Duration
 	Absolute      time.Duration
+	Known         directory.AccessVersion // what the subject holds as of then is left out of the answer
 }
 
 // Code is a code as it stands, for telling why it was not spent.
@@ -75,6 +76,7 @@ type Rotation struct {
 	Since  time.Time     // the client honours no older family
 	Retry  time.Duration // how long the direct predecessor is still answered
 	Idle   time.Duration
+	Known  directory.AccessVersion // what the subject holds as of then is left out of the answer
 }
 
 // Rotated is what a spent refresh token yields.

@@ -303,6 +303,7 @@ func (i *Issuer) Complete(w http.ResponseWriter, r *http.Request, req authorizat
 	if err := i.Codes.Authorize(ctx, code.Hash(), a, i.Lifetimes.Code); err != nil {
 		return err
 	}
+	i.rights.Owned(code.Hash(), tenant.ID, s.User)
 	i.Observer.Authorization("granted")
 	i.record(ctx, audit.Event{Action: audit.Authorized, Tenant: tenant.ID, User: s.User, Client: string(c.ID), Session: s.ID, Grant: a.ID})
 	i.answer(w, r, req, url.Values{"code": {code.Reveal()}})

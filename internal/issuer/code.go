@@ -29,7 +29,9 @@ func (i *Issuer) redeemCode(ctx context.Context, c client.Client, form url.Value
 	if err != nil {
 		return nil, err
 	}
+	held := i.rights.Held(code.Hash())
 	redeemed, err := i.Codes.Redeem(ctx, grant.Redemption{
+		Known:         held.Version,
 		Code:          code.Hash(),
 		Client:        c.ID,
 		RedirectURI:   form.Get("redirect_uri"),
@@ -56,6 +58,8 @@ func (i *Issuer) redeemCode(ctx context.Context, c client.Client, form url.Value
 	if !ok { // part of the statement that spent the code
 		return nil, errInvalidTarget
 	}
+	redeemed.Subject = held.Complete(redeemed.Subject)
+	i.rights.Keep(familyKey(redeemed.ID), redeemed.Subject)
 	n := &issuance{
 		grantType: client.GrantAuthorizationCode,
 		client:    c,

@@ -151,12 +151,13 @@ type Issuer struct {
 	Config
 	metadata metadataCache
 	seen     seenCache
+	rights   *directory.Rights
 	keySet   atomic.Pointer[keySetHeaders]
 }
 
 // New returns the issuer of c.
 func New(c Config) *Issuer {
-	return &Issuer{Config: c, seen: newSeenCache()}
+	return &Issuer{Config: c, seen: newSeenCache(), rights: directory.NewRights()}
 }
 
 // record adds what every event carries and hands e to the audit log.

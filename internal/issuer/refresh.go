@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/url"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
 )
 
 // refresh spends a refresh token for its successor (RFC 6749 §6, RFC 9700 §4.14.2). The successor is computed, not stored, so a
@@ -48,7 +50,9 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 			return n, err
 		}
 	}
+	held := i.rights.Held(familyKey(token.Family))
 	rotated, err := i.Families.Rotate(ctx, grant.Rotation{
+		Known:  held.Version,
 		Token:  token,
 		Client: c.ID,
 		Since:  c.ValidFrom,
@@ -69,6 +73,8 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 		i.Observer.Refresh("rejected")
 		return nil, errInvalidGrant.hint("The person is no longer a member of this tenant.")
 	}
+	rotated.Subject = held.Complete(rotated.Subject)
+	i.rights.Keep(familyKey(rotated.ID), rotated.Subject)
 	scopes, ok := rotated.Narrow(fields(form.Get("scope")))
 	if !ok {
 		return nil, errInvalidScope.hint("The scope holds more than was granted.")
@@ -91,6 +97,13 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 		subject:   &rotated.Subject,
 		refresh:   grant.RefreshToken{Family: rotated.ID, Generation: rotated.Generation}.Format(i.RefreshMAC),
 	}, nil
+}
+
+// familyKey is the key under which a refresh family's owner is remembered.
+func familyKey(g id.Grant) (k [sha256.Size]byte) {
+	u := g.UUID()
+	copy(k[:], u[:])
+	return k
 }
 
 var errRefreshRefused = errInvalidGrant.hint("The refresh token is unknown, expired, revoked, or belongs to another client.")

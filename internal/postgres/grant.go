@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
@@ -55,6 +56,8 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 		Absolute:      interval(r.Absolute),
 		OpenFamily:    r.OpenFamily,
 		Audiences:     list(r.Audiences),
+
+		KnownTenant: r.Known.Tenant, KnownMembership: r.Known.Membership,
 	})
 	if err != nil {
 		return grant.Redeemed{}, wrap("redeem code", err)
@@ -78,7 +81,7 @@ func (s Grants) Redeem(ctx context.Context, r grant.Redemption) (grant.Redeemed,
 			CodeChallenge: r.CodeChallenge,
 			Nonce:         row.Nonce,
 		},
-		Subject: toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions),
+		Subject: grantedTo(toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions), row.AccessVersion, row.Tenant),
 	}, nil
 }
 
@@ -102,6 +105,8 @@ func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, er
 		Idle:       interval(r.Idle),
 		Since:      r.Since,
 		Retry:      interval(r.Retry),
+
+		KnownTenant: r.Known.Tenant, KnownMembership: r.Known.Membership,
 	})
 	if err != nil {
 		return grant.Rotated{}, wrap("rotate refresh family", err)
@@ -122,8 +127,16 @@ func (s Grants) Rotate(ctx context.Context, r grant.Rotation) (grant.Rotated, er
 		},
 		Generation: uint32(row.Generation),
 		Retried:    row.Retried,
-		Subject:    toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions),
+		Subject:    grantedTo(toSubject(row.UserAccount, row.Tenant, row.Member, row.Attributes, row.Roles, row.Permissions), row.AccessVersion, row.Tenant),
 	}, nil
+}
+
+// grantedTo adds the version of what a member may do; others hold nothing that could change.
+func grantedTo(s directory.Subject, membership int64, t sqlcgen.Tenant) directory.Subject {
+	if s.Member {
+		s.Access = directory.AccessVersion{Tenant: t.AccessVersion, Membership: membership}
+	}
+	return s
 }
 
 // FindFamily returns a refresh family as it stands; errdefs.ErrNotFound if there is none.

@@ -121,4 +121,3 @@ func none(t *testing.T, w *world) {
 		t.Errorf("claimed %v, %v; want nothing", got, err)
 	}
 }
-

@@ -25,7 +25,7 @@ WITH code AS (
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
        code.acr, code.amr, code.authenticated_at, sqlc.embed(u), sqlc.embed(t), (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM code
@@ -33,12 +33,13 @@ SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.non
   JOIN user_account u ON u.id = code.user_id
   LEFT JOIN membership m ON m.tenant_id = code.tenant_id AND m.user_id = code.user_id AND m.suspended_at IS NULL
  CROSS JOIN LATERAL (
+    -- Left out when the caller holds them as of these very versions.
     SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
         SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
         UNION
         SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
          WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
-    ) e
+    ) e WHERE (t.access_version, m.access_version) IS DISTINCT FROM (@known_tenant::bigint, @known_membership::bigint)
  ) held;
 
 -- name: FindCode :one
@@ -67,7 +68,7 @@ WITH asked AS (
 SELECT family.tenant_id, family.user_id, family.session_id, family.offline, family.generation, family.scopes,
        family.audiences, family.acr, family.amr, family.authenticated_at, family.retried,
        sqlc.embed(u), sqlc.embed(t), (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM family
@@ -75,12 +76,13 @@ SELECT family.tenant_id, family.user_id, family.session_id, family.offline, fami
   JOIN user_account u ON u.id = family.user_id
   LEFT JOIN membership m ON m.tenant_id = family.tenant_id AND m.user_id = family.user_id AND m.suspended_at IS NULL
  CROSS JOIN LATERAL (
+    -- Left out when the caller holds them as of these very versions.
     SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
         SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
         UNION
         SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
          WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
-    ) e
+    ) e WHERE (t.access_version, m.access_version) IS DISTINCT FROM (@known_tenant::bigint, @known_membership::bigint)
  ) held;
 
 -- name: FindFamily :one

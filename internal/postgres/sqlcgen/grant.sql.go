@@ -212,22 +212,22 @@ func (q *Queries) InsertCutoff(ctx context.Context, arg InsertCutoffParams) erro
 const redeemCode = `-- name: RedeemCode :one
 WITH code AS (
     UPDATE authorization_code c SET consumed_at = now()
-     WHERE c.hash = $1 AND c.client_id = $2 AND c.redirect_uri = $3
-       AND c.code_challenge = $4 AND c.consumed_at IS NULL AND c.expires_at > now()
-       AND $5::text[] <@ c.audiences
+     WHERE c.hash = $3 AND c.client_id = $4 AND c.redirect_uri = $5
+       AND c.code_challenge = $6 AND c.consumed_at IS NULL AND c.expires_at > now()
+       AND $7::text[] <@ c.audiences
        AND (c.offline OR EXISTS (SELECT 1 FROM browser_session s WHERE s.id = c.session_id AND s.ended_at IS NULL FOR SHARE))
     RETURNING c.hash, c.grant_id, c.tenant_id, c.user_id, c.client_id, c.session_id, c.offline, c.redirect_uri, c.code_challenge, c.nonce, c.scopes, c.audiences, c.acr, c.amr, c.authenticated_at, c.expires_at, c.consumed_at
 ), family AS (
     INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
                                 authenticated_at, expires_at, max_expires_at)
     SELECT grant_id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
-           authenticated_at, now() + least($6::interval, $7::interval), now() + $7::interval
-      FROM code WHERE $8::boolean
+           authenticated_at, now() + least($8::interval, $9::interval), now() + $9::interval
+      FROM code WHERE $10::boolean
     RETURNING id
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
-       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, (m.user_id IS NOT NULL)::boolean AS member,
+       coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM code
@@ -235,24 +235,27 @@ SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.non
   JOIN user_account u ON u.id = code.user_id
   LEFT JOIN membership m ON m.tenant_id = code.tenant_id AND m.user_id = code.user_id AND m.suspended_at IS NULL
  CROSS JOIN LATERAL (
+    -- Left out when the caller holds them as of these very versions.
     SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
         SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
         UNION
         SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
          WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
-    ) e
+    ) e WHERE (t.access_version, m.access_version) IS DISTINCT FROM ($1::bigint, $2::bigint)
  ) held
 `
 
 type RedeemCodeParams struct {
-	Hash          []byte
-	ClientID      string
-	RedirectUri   string
-	CodeChallenge string
-	Audiences     []string
-	Idle          pgtype.Interval
-	Absolute      pgtype.Interval
-	OpenFamily    bool
+	KnownTenant     int64
+	KnownMembership int64
+	Hash            []byte
+	ClientID        string
+	RedirectUri     string
+	CodeChallenge   string
+	Audiences       []string
+	Idle            pgtype.Interval
+	Absolute        pgtype.Interval
+	OpenFamily      bool
 }
 
 type RedeemCodeRow struct {
@@ -270,6 +273,7 @@ type RedeemCodeRow struct {
 	Tenant          Tenant
 	Member          bool
 	Attributes      []byte
+	AccessVersion   int64
 	Roles           []string
 	Permissions     []string
 }
@@ -279,6 +283,8 @@ type RedeemCodeRow struct {
 // so that one that ends meanwhile waits and then ends this family too.
 func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemCodeRow, error) {
 	row := q.db.QueryRow(ctx, redeemCode,
+		arg.KnownTenant,
+		arg.KnownMembership,
 		arg.Hash,
 		arg.ClientID,
 		arg.RedirectUri,
@@ -321,8 +327,10 @@ func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemC
 		&i.Tenant.Version,
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
+		&i.Tenant.AccessVersion,
 		&i.Member,
 		&i.Attributes,
+		&i.AccessVersion,
 		&i.Roles,
 		&i.Permissions,
 	)
@@ -351,15 +359,15 @@ func (q *Queries) RevokeGrant(ctx context.Context, arg RevokeGrantParams) error 
 
 const rotateFamily = `-- name: RotateFamily :one
 WITH asked AS (
-    SELECT $1::integer AS was, $2::interval AS idle, $3::interval AS retry
+    SELECT $3::integer AS was, $4::interval AS idle, $5::interval AS retry
 ), family AS (
     UPDATE refresh_family f
        SET generation = greatest(f.generation, asked.was + 1),
            rotated_at = CASE WHEN f.generation = asked.was THEN now() ELSE f.rotated_at END,
            expires_at = least(f.max_expires_at, now() + asked.idle)
       FROM asked
-     WHERE f.id = $4 AND f.client_id = $5 AND f.revoked_at IS NULL AND f.expires_at > now()
-       AND f.created_at >= $6
+     WHERE f.id = $6 AND f.client_id = $7 AND f.revoked_at IS NULL AND f.expires_at > now()
+       AND f.created_at >= $8
        AND (f.generation = asked.was
             OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
     RETURNING f.tenant_id, f.user_id, f.session_id, f.offline, f.generation, f.scopes, f.audiences, f.acr, f.amr,
@@ -367,8 +375,8 @@ WITH asked AS (
 )
 SELECT family.tenant_id, family.user_id, family.session_id, family.offline, family.generation, family.scopes,
        family.audiences, family.acr, family.amr, family.authenticated_at, family.retried,
-       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, (m.user_id IS NOT NULL)::boolean AS member,
-       coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
+       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, (m.user_id IS NOT NULL)::boolean AS member,
+       coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
   FROM family
@@ -376,22 +384,25 @@ SELECT family.tenant_id, family.user_id, family.session_id, family.offline, fami
   JOIN user_account u ON u.id = family.user_id
   LEFT JOIN membership m ON m.tenant_id = family.tenant_id AND m.user_id = family.user_id AND m.suspended_at IS NULL
  CROSS JOIN LATERAL (
+    -- Left out when the caller holds them as of these very versions.
     SELECT coalesce(array_agg(e.role ORDER BY e.role COLLATE "C"), '{}')::text[] AS roles FROM (
         SELECT mr.role FROM membership_role mr WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
         UNION
         SELECT rr.reaches FROM membership_role mr JOIN role_reach rr ON rr.tenant_id = mr.tenant_id AND rr.role = mr.role
          WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id
-    ) e
+    ) e WHERE (t.access_version, m.access_version) IS DISTINCT FROM ($1::bigint, $2::bigint)
  ) held
 `
 
 type RotateFamilyParams struct {
-	Generation int32
-	Idle       pgtype.Interval
-	Retry      pgtype.Interval
-	ID         [16]byte
-	ClientID   string
-	Since      time.Time
+	KnownTenant     int64
+	KnownMembership int64
+	Generation      int32
+	Idle            pgtype.Interval
+	Retry           pgtype.Interval
+	ID              [16]byte
+	ClientID        string
+	Since           time.Time
 }
 
 type RotateFamilyRow struct {
@@ -410,6 +421,7 @@ type RotateFamilyRow struct {
 	Tenant          Tenant
 	Member          bool
 	Attributes      []byte
+	AccessVersion   int64
 	Roles           []string
 	Permissions     []string
 }
@@ -418,6 +430,8 @@ type RotateFamilyRow struct {
 // window get the same successor, and anyone else gets no row.
 func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (RotateFamilyRow, error) {
 	row := q.db.QueryRow(ctx, rotateFamily,
+		arg.KnownTenant,
+		arg.KnownMembership,
 		arg.Generation,
 		arg.Idle,
 		arg.Retry,
@@ -459,8 +473,10 @@ func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (Rot
 		&i.Tenant.Version,
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
+		&i.Tenant.AccessVersion,
 		&i.Member,
 		&i.Attributes,
+		&i.AccessVersion,
 		&i.Roles,
 		&i.Permissions,
 	)

@@ -56,7 +56,7 @@ func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (int
 }
 
 const findMember = `-- name: FindMember :one
-SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
+SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN user_account u ON u.id = m.user_id
@@ -93,6 +93,7 @@ func (q *Queries) FindMember(ctx context.Context, arg FindMemberParams) (FindMem
 		&i.Membership.SuspendedAt,
 		&i.Membership.Attributes,
 		&i.Membership.EmailNormalized,
+		&i.Membership.AccessVersion,
 		&i.UserAccount.ID,
 		&i.UserAccount.Email,
 		&i.UserAccount.EmailNormalized,
@@ -185,7 +186,7 @@ func (q *Queries) HasAdministrator(ctx context.Context, tenantID [16]byte) (bool
 }
 
 const listMembers = `-- name: ListMembers :many
-SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
+SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN user_account u ON u.id = m.user_id
@@ -235,6 +236,7 @@ func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]Lis
 			&i.Membership.SuspendedAt,
 			&i.Membership.Attributes,
 			&i.Membership.EmailNormalized,
+			&i.Membership.AccessVersion,
 			&i.UserAccount.ID,
 			&i.UserAccount.Email,
 			&i.UserAccount.EmailNormalized,
@@ -261,7 +263,7 @@ func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]Lis
 }
 
 const listMembersByAddress = `-- name: ListMembersByAddress :many
-SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
+SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN user_account u ON u.id = m.user_id
@@ -315,6 +317,7 @@ func (q *Queries) ListMembersByAddress(ctx context.Context, arg ListMembersByAdd
 			&i.Membership.SuspendedAt,
 			&i.Membership.Attributes,
 			&i.Membership.EmailNormalized,
+			&i.Membership.AccessVersion,
 			&i.UserAccount.ID,
 			&i.UserAccount.Email,
 			&i.UserAccount.EmailNormalized,
@@ -341,7 +344,7 @@ func (q *Queries) ListMembersByAddress(ctx context.Context, arg ListMembersByAdd
 }
 
 const listMembersByRole = `-- name: ListMembersByRole :many
-SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
+SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership_role held
@@ -393,6 +396,7 @@ func (q *Queries) ListMembersByRole(ctx context.Context, arg ListMembersByRolePa
 			&i.Membership.SuspendedAt,
 			&i.Membership.Attributes,
 			&i.Membership.EmailNormalized,
+			&i.Membership.AccessVersion,
 			&i.UserAccount.ID,
 			&i.UserAccount.Email,
 			&i.UserAccount.EmailNormalized,

@@ -189,6 +189,7 @@ type Membership struct {
 	SuspendedAt     *time.Time
 	Attributes      []byte
 	EmailNormalized string
+	AccessVersion   int64
 }
 
 type MembershipRole struct {
@@ -325,14 +326,15 @@ type SystemSecret struct {
 }
 
 type Tenant struct {
-	ID         [16]byte
-	Slug       string
-	Name       string
-	CreatedAt  time.Time
-	DisabledAt *time.Time
-	Version    int64
-	UpdatedAt  time.Time
-	Attributes []byte
+	ID            [16]byte
+	Slug          string
+	Name          string
+	CreatedAt     time.Time
+	DisabledAt    *time.Time
+	Version       int64
+	UpdatedAt     time.Time
+	Attributes    []byte
+	AccessVersion int64
 }
 
 type UserAccount struct {
