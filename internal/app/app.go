@@ -26,6 +26,7 @@ import (
 	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/postgres"
+	"github.com/signet-id/signet/internal/postman"
 	"github.com/signet-id/signet/internal/ratelimit"
 	"github.com/signet-id/signet/internal/replica"
 	"github.com/signet-id/signet/internal/revocation"
@@ -111,6 +112,7 @@ type rooms struct {
 	subjects *directory.Cache
 	recorder *audit.Recorder
 	letters  *mail.Writer
+	postman  *postman.Postman // nil without a mail server
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
 	admin    *adminapi.API
@@ -155,6 +157,9 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		subjects: directory.NewCache(db.Directory(), heard, o.Now),
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
+	}
+	if r.postman, err = newPostman(o, db, r.letters, metrics); err != nil {
+		return nil, err
 	}
 	metrics.ObserveCutoffs(r.cutoffs.Len)
 	db.OnCutoff(r.cutoffs.Note, o.Now)
@@ -252,6 +257,9 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
 	wg.Go(func() { r.ring.Run(background) })
 	wg.Go(func() { r.listen(background, o) })
 	wg.Go(func() { r.clean(background, o) })
+	if r.postman != nil {
+		wg.Go(func() { r.postman.Run(background) })
+	}
 	if o.Ready != nil {
 		o.Ready(Addresses{Public: s.Addr(), Ops: s.OpsAddr()})
 	}
@@ -281,6 +289,8 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 					return err
 				}
 				r.cutoffs.Note(c)
+			case postgres.ChannelMail:
+				r.pokePostman()
 			case postgres.ChannelSubject:
 				if user, ok := postgres.ParseSubject(payload); ok {
 					r.subjects.Forget(user)

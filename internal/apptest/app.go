@@ -33,8 +33,10 @@ type App struct {
 	DSN    string
 	DB     *postgres.DB // for looking at what was stored
 	Log    *LogBuffer
-	stop   context.CancelFunc
-	done   chan error
+	// Mailbox gets the application's mail; nil when a test configured another mail server or none.
+	Mailbox *Mailbox
+	stop    context.CancelFunc
+	done    chan error
 }
 
 // MasterKey is the master key of every test application.
@@ -48,6 +50,7 @@ type options struct {
 	dsn      string
 	now      func() time.Time
 	extra    installation.Installation
+	mailbox  *Mailbox
 }
 
 // With sets an environment variable of the configuration.
@@ -86,6 +89,7 @@ func Start(t testing.TB, opts ...Option) *App {
 		o.settings["SIGNET_SERVER_LISTEN"] = listen
 	}
 	o.settings["DATABASE_URL"] = o.dsn
+	o.configureMail(t)
 	var environ []string
 	for k, v := range o.settings {
 		environ = append(environ, k+"="+v)
@@ -94,7 +98,7 @@ func Start(t testing.TB, opts ...Option) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &App{URL: c.Issuer, DSN: o.dsn, Log: &LogBuffer{}, done: make(chan error, 1)}
+	a := &App{URL: c.Issuer, DSN: o.dsn, Log: &LogBuffer{}, Mailbox: o.mailbox, done: make(chan error, 1)}
 	a.DB, err = postgres.Open(context.Background(), postgres.Config{URL: o.dsn, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@
 // without the other. What was committed is sent by internal/postman, at least once; package
 // postgres keeps the outbox. Nothing here opens a connection or reads a clock.
 //
-// kind.go says what each kind needs, render.go turns a message into a letter.
+// kind.go says what each kind needs, render.go turns a message into a letter, english.go has the words.
 package mail
 
 import (
@@ -95,13 +95,11 @@ func (m Message) Check() error {
 			return bad(f.name, "is too long or no text")
 		}
 	}
-	if needs.link {
-		if !plainLink(m.Link.Reveal()) {
-			return bad("link", "is no URL of http or https")
-		}
-		if m.LinkExpires.IsZero() {
-			return bad("link_expires", "is missing")
-		}
+	if !m.Link.Empty() && !plainLink(m.Link.Reveal()) {
+		return bad("link", "is no URL of http or https")
+	}
+	if needs.link && m.LinkExpires.IsZero() {
+		return bad("link_expires", "is missing")
 	}
 	if needs.at && m.At.IsZero() {
 		return bad("at", "is missing")

@@ -67,6 +67,18 @@ func (m *Metrics) ObserveCutoffs(held func() int) {
 	}, func() float64 { return float64(held()) }))
 }
 
+// ObserveMailQueue adds signet_mail_waiting and signet_mail_oldest_seconds, read from queued at
+// each scrape. Call it once.
+func (m *Metrics) ObserveMailQueue(queued func() (waiting int, oldest time.Duration)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_mail_waiting",
+		Help: "Messages in the outbox, which all replicas share.",
+	}, func() float64 { n, _ := queued(); return float64(n) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_mail_oldest_seconds",
+		Help: "Age of the oldest message in the outbox.",
+	}, func() float64 { _, age := queued(); return age.Seconds() }))
+}
+
 // SigningKey is one key of the ring as operators see it.
 type SigningKey struct{ KID, Alg, State string }
 

@@ -31,6 +31,7 @@ type Metrics struct {
 	hashDuration   *prometheus.HistogramVec
 	hashRefused    prometheus.Counter
 	omitted        prometheus.Counter
+	mail           *prometheus.CounterVec
 }
 
 // Build identifies the running program.
@@ -58,6 +59,7 @@ func NewMetrics(build Build) *Metrics {
 		signIns:        counter("signet_sign_ins_total", "Attempts to sign in with a password, by result.", "result"),
 		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, switched (to another tenant), retried (within the window), reused (family revoked) or rejected.", "result"),
 		authorizations: counter("signet_authorizations_total", "Authorization requests that came to an end, by result.", "result"),
+		mail:           counter("signet_mail_total", "Attempts to send a message, by kind of message and result: sent, postponed or given_up.", "kind", "result"),
 		hashDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_password_hash_duration_seconds",
 			Help:    "Time to compute one password hash, waiting excluded.",
@@ -143,6 +145,9 @@ func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).I
 // Authorization counts the end of an authorization request; result is granted, denied, or
 // the RFC 6749 error code.
 func (m *Metrics) Authorization(result string) { m.authorizations.WithLabelValues(result).Inc() }
+
+// Mail counts an attempt to send a message; result is sent, postponed or given_up.
+func (m *Metrics) Mail(kind, result string) { m.mail.WithLabelValues(kind, result).Inc() }
 
 // PasswordHashed records the time that one password hash took; algorithm is argon2id, bcrypt, …
 func (m *Metrics) PasswordHashed(algorithm string, d time.Duration) {
