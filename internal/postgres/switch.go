@@ -10,7 +10,6 @@ import (
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
-	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
@@ -29,7 +28,7 @@ import (
 func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) (grant.Switched, error) {
 	var out grant.Switched
 	err := s.db.inTx(ctx, "switch tenant", func(q *sqlcgen.Queries) error {
-		from, live, err := lockCurrent(ctx, q, sw)
+		from, target, live, err := lockCurrent(ctx, q, sw)
 		if err != nil {
 			return err
 		}
@@ -41,10 +40,10 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 			return grant.ErrPinned
 		}
 		out.From = from
-		if out.Subject, err = findTarget(ctx, q, from.User, sw.Organization); err != nil {
+		out.Subject, err = findSubject(ctx, q, target, from.User)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) { // of no tenant nobody is an active member
 			return err
 		}
-		target := out.Subject.Tenant.ID
 		switch {
 		case target == from.Tenant:
 			return grant.ErrPinned
@@ -72,45 +71,40 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 	return out, nil
 }
 
-// lockCurrent returns the grant of a refresh token that is current, and whether what it hangs on
-// is still there. Nothing of it changes until the transaction ends.
-func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, live bool, err error) {
+// lockCurrent returns the grant of a refresh token that is current, the tenant that is to be
+// switched to, which is zero when there is none, and whether what the grant hangs on is still
+// there. Nothing of it changes until the transaction ends.
+func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, target id.Tenant, live bool, err error) {
+	fail := func(err error) (grant.Grant, id.Tenant, bool, error) { return grant.Grant{}, id.Tenant{}, false, err }
 	seen, err := q.FindFamily(ctx, sw.Token.Family.UUID())
 	if err != nil {
-		return grant.Grant{}, false, err
+		return fail(err)
+	}
+	p := sqlcgen.FindTenantByReferenceParams{Slug: sw.Organization}
+	if t, err := id.ParseTenant(sw.Organization); err == nil {
+		p.ID = t.UUID()
+	}
+	tenant, err := q.FindTenantByReference(ctx, p)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fail(err)
+	}
+	if err := q.LockMember(ctx, sqlcgen.LockMemberParams{UserID: seen.UserID, TenantID: tenant.ID}); err != nil {
+		return fail(err)
 	}
 	if err := q.LockPassword(ctx, seen.UserID); err != nil {
-		return grant.Grant{}, false, err
+		return fail(err)
 	}
 	sessions, err := q.LockSession(ctx, seen.SessionID)
 	if err != nil {
-		return grant.Grant{}, false, err
+		return fail(err)
 	}
 	row, err := q.LockFamily(ctx, sqlcgen.LockFamilyParams{
 		ID: seen.ID, ClientID: string(sw.Client), Generation: int32(sw.Token.Generation), Retry: interval(sw.Retry),
 	})
 	if err != nil {
-		return grant.Grant{}, false, err
+		return fail(err)
 	}
-	return toFamily(row).Grant, row.Offline || sessions > 0, nil
-}
-
-// findTarget reads the person in the tenant that a reference names, in the same steps whether or
-// not there is one.
-func findTarget(ctx context.Context, q *sqlcgen.Queries, user id.User, reference string) (directory.Subject, error) {
-	p := sqlcgen.FindTenantByReferenceParams{Slug: reference}
-	if t, err := id.ParseTenant(reference); err == nil {
-		p.ID = t.UUID()
-	}
-	tenant, err := q.FindTenantByReference(ctx, p)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return directory.Subject{}, err
-	}
-	s, err := findSubject(ctx, q, id.TenantFromUUID(tenant.ID), user)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return directory.Subject{}, nil // of no tenant: not active
-	}
-	return s, err
+	return toFamily(row).Grant, id.TenantFromUUID(tenant.ID), row.Offline || sessions > 0, nil
 }
 
 // openSwitched stores the new grant, or finds the one that an attempt before has stored.

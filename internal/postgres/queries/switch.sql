@@ -1,8 +1,15 @@
--- Switching to another tenant, in one transaction. Locks are taken in the order in which a change
--- of the password takes them: password, session, family.
+-- Switching to another tenant, in one transaction. Whatever ends grants waits for it and then sees
+-- what it made, or is waited for. Locks are taken in the order in which the others take them:
+-- account, tenant, membership, password, session, family.
+
+-- name: LockMember :exec
+SELECT 1 FROM user_account u
+  JOIN membership m ON m.user_id = u.id
+  JOIN tenant t ON t.id = m.tenant_id
+ WHERE u.id = @user_id AND t.id = @tenant_id
+   FOR SHARE OF u FOR SHARE OF t FOR SHARE OF m;
 
 -- name: LockPassword :exec
--- Waits for a change under way, and makes one that comes later wait for the new grant.
 SELECT 1 FROM password_credential WHERE user_id = @user_id FOR SHARE;
 
 -- name: LockSession :execrows

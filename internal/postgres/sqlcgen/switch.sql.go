@@ -134,14 +134,32 @@ func (q *Queries) LockFamily(ctx context.Context, arg LockFamilyParams) (Refresh
 	return i, err
 }
 
-const lockPassword = `-- name: LockPassword :exec
+const lockMember = `-- name: LockMember :exec
 
+SELECT 1 FROM user_account u
+  JOIN membership m ON m.user_id = u.id
+  JOIN tenant t ON t.id = m.tenant_id
+ WHERE u.id = $1 AND t.id = $2
+   FOR SHARE OF u FOR SHARE OF t FOR SHARE OF m
+`
+
+type LockMemberParams struct {
+	UserID   [16]byte
+	TenantID [16]byte
+}
+
+// Switching to another tenant, in one transaction. Whatever ends grants waits for it and then sees
+// what it made, or is waited for. Locks are taken in the order in which the others take them:
+// account, tenant, membership, password, session, family.
+func (q *Queries) LockMember(ctx context.Context, arg LockMemberParams) error {
+	_, err := q.db.Exec(ctx, lockMember, arg.UserID, arg.TenantID)
+	return err
+}
+
+const lockPassword = `-- name: LockPassword :exec
 SELECT 1 FROM password_credential WHERE user_id = $1 FOR SHARE
 `
 
-// Switching to another tenant, in one transaction. Locks are taken in the order in which a change
-// of the password takes them: password, session, family.
-// Waits for a change under way, and makes one that comes later wait for the new grant.
 func (q *Queries) LockPassword(ctx context.Context, userID [16]byte) error {
 	_, err := q.db.Exec(ctx, lockPassword, userID)
 	return err

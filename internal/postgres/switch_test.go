@@ -1,0 +1,160 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/grant"
+	"github.com/signet-id/signet/internal/id"
+)
+
+func to(g id.Grant, generation uint32, organization string) grant.Switch {
+	return grant.Switch{
+		Token: grant.RefreshToken{Family: g, Generation: generation}, Client: "web", Organization: organization,
+		ID: id.NewGrant(time.Now()), Retry: time.Minute, Idle: time.Hour,
+	}
+}
+
+func switched() audit.Event { return audit.Event{At: time.Now(), Action: audit.GrantSwitched} }
+
+func offline(a *grant.Authorization) { a.Offline = true }
+
+// waiting counts the sessions of the database that wait for a lock.
+func (w *world) waiting(t *testing.T) int {
+	t.Helper()
+	return w.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+}
+
+// A switch has seen everything in order and is about to store the grant: whatever ends grants
+// now has to wait and end this one too.
+func TestNothingThatEndsGrantsOverlooksASwitchUnderWay(t *testing.T) {
+	t.Parallel()
+	type change func(context.Context, *world) error
+	for name, c := range map[string]struct {
+		shape func(*grant.Authorization)
+		do    change
+	}{
+		"the session ends": {nil, func(ctx context.Context, w *world) error { return w.Sessions().End(ctx, w.session.ID, keep) }},
+		"the password changes": {offline, func(ctx context.Context, w *world) error {
+			return w.Sessions().ChangePassword(ctx, w.ada, "hash-2", id.Session{}, keep)
+		}},
+		"the member is removed": {offline, func(ctx context.Context, w *world) error {
+			return w.Members().Remove(ctx, did(audit.MemberRemoved), w.globex, w.ada, keep)
+		}},
+		"the account is deleted": {offline, func(ctx context.Context, w *world) error {
+			return w.Users().Delete(ctx, did(audit.UserDeleted), w.ada, keep)
+		}},
+		"the tenant is disabled": {offline, func(ctx context.Context, w *world) error {
+			_, err := w.Tenants().Update(ctx, did(audit.TenantUpdated), w.globex, func(t *directory.Tenant) error { t.DisabledAt = time.Now(); return nil }, keep)
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t)
+			w.joined(t, "second@acme.example", w.acme, "admin") // so that Ada is not the last one
+			g := w.family(t, c.shape)
+			held, err := connect(t, w.dsn).Begin(t.Context())
+			must(t, err)
+			_, err = held.Exec(t.Context(), "SELECT 1 FROM refresh_family FOR UPDATE")
+			must(t, err)
+			done := make(chan error, 2)
+			go func() {
+				_, err := w.Grants().Switch(t.Context(), to(g, 0, "globex"), switched())
+				done <- err
+			}()
+			eventually(t, "the switch waits for the family", func() bool { return w.waiting(t) == 1 })
+			go func() { done <- c.do(t.Context(), w) }()
+			eventually(t, "the change waits for the switch", func() bool { return w.waiting(t) == 2 })
+			must(t, held.Rollback(t.Context()))
+			for range 2 {
+				must(t, <-done)
+			}
+			if n := w.count(t, "SELECT count(*) FROM refresh_family WHERE tenant_id = $1 AND switched_from = $2", w.globex.UUID(), g.UUID()); n != 1 {
+				t.Fatalf("%d grants were switched to", n)
+			}
+			if n := w.count(t, "SELECT count(*) FROM refresh_family WHERE tenant_id = $1 AND revoked_at IS NULL", w.globex.UUID()); n != 0 {
+				t.Error("the grant that was switched to lives on")
+			}
+		})
+	}
+}
+
+func TestASwitchWaitsForWhatEndsGrantsAndThenSeesIt(t *testing.T) {
+	t.Parallel()
+	for change, kind := range map[string]error{
+		"DELETE FROM membership WHERE tenant_id = (SELECT id FROM tenant WHERE slug = 'globex')": errdefs.ErrDenied,
+		"UPDATE tenant SET disabled_at = now() WHERE slug = 'globex'":                            errdefs.ErrDenied,
+		"UPDATE user_account SET disabled_at = now()":                                            grant.ErrPinned, // a rotation says why
+		"UPDATE browser_session SET ended_at = now()":                                            grant.ErrInteraction,
+		"UPDATE refresh_family SET revoked_at = now()":                                           errdefs.ErrNotFound,
+		"UPDATE refresh_family SET generation = 2":                                               errdefs.ErrNotFound,
+	} {
+		t.Run(strings.Fields(change)[1], func(t *testing.T) {
+			t.Parallel()
+			w := build(t)
+			g := w.family(t, nil)
+			tx, err := connect(t, w.dsn).Begin(t.Context())
+			must(t, err)
+			_, err = tx.Exec(t.Context(), change)
+			must(t, err)
+			done := make(chan error, 1)
+			go func() {
+				_, err := w.Grants().Switch(t.Context(), to(g, 0, "globex"), switched())
+				done <- err
+			}()
+			eventually(t, "the switch waits", func() bool { return w.waiting(t) == 1 })
+			must(t, tx.Commit(t.Context()))
+			if err := <-done; !errors.Is(err, kind) {
+				t.Errorf("%v, want %v", err, kind)
+			}
+			if n := w.count(t, "SELECT count(*) FROM refresh_family"); n != 1 {
+				t.Errorf("%d families", n)
+			}
+		})
+	}
+}
+
+func TestASwitchIsOnRecordOrDidNotHappen(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	g := w.family(t, nil)
+	w.exec(t, "ALTER TABLE audit_event ADD CONSTRAINT none CHECK (action = '')")
+	if _, err := w.Grants().Switch(t.Context(), to(g, 0, "globex"), switched()); err == nil {
+		t.Error("it succeeded")
+	}
+	if n := w.count(t, "SELECT count(*) FROM refresh_family"); n != 1 {
+		t.Errorf("%d families", n)
+	}
+}
+
+func TestAnotherClientOrPersonSwitchesNothing(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	g := w.family(t, nil)
+	foreign := to(g, 0, "globex")
+	foreign.Client = "other"
+	_, err := w.Grants().Switch(t.Context(), foreign, switched())
+	notFound(t, "another client", err)
+	_, err = w.Grants().Switch(t.Context(), to(id.NewGrant(time.Now()), 0, "globex"), switched())
+	notFound(t, "a grant that does not exist", err)
+	_, err = w.Grants().Switch(t.Context(), to(g, 7, "globex"), switched())
+	notFound(t, "a generation that does not exist", err)
+	own := to(g, 0, "globex")
+	own.ClientTenant = w.acme
+	if _, err = w.Grants().Switch(t.Context(), own, switched()); !errors.Is(err, errdefs.ErrDenied) {
+		t.Errorf("a client of another tenant: %v", err)
+	}
+	w.exec(t, "DELETE FROM membership WHERE tenant_id = $1", w.globex.UUID())
+	_, unknown := w.Grants().Switch(t.Context(), to(g, 0, "no-such-tenant"), switched())
+	_, stranger := w.Grants().Switch(t.Context(), to(g, 0, w.globex.String()), switched())
+	if !errors.Is(unknown, errdefs.ErrDenied) || unknown.Error() != stranger.Error() {
+		t.Errorf("%v\n%v", unknown, stranger)
+	}
+}
