@@ -43,6 +43,10 @@ func Load(ctx context.Context, url string, s Set, done func(rows int64, table st
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	// The clients are as old as the oldest of what was issued to them.
+	if _, err := conn.Exec(ctx, "UPDATE client SET created_at = $1, valid_from = $1", s.Began.Add(-history)); err != nil {
+		return fmt.Errorf("date the clients: %w", err)
+	}
 	l := loader{conn: conn, done: done}
 	for _, t := range s.tables(hash) {
 		if err := l.table(ctx, t, s.Users >= manyRows || s.Families >= manyRows); err != nil {
