@@ -55,6 +55,14 @@ type Config struct {
 	Imports Imports
 	History History
 
+	Users       Users
+	Memberships Memberships
+	Rules       PasswordRules
+	Hasher      PasswordHasher
+	Members     Members
+	Roles       Roles
+	Templates   Templates
+
 	// ForgetClient and ForgetUser have this replica read again what was changed, before the
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for
 	// changes that concern many.
@@ -109,6 +117,11 @@ func (a *API) nouns() []func() {
 	return []func(){
 		a.tenants,
 		a.imports,
+		a.users,
+		a.members,
+		a.roles,
+		a.templates,
+		a.me,
 		a.history,
 	}
 }

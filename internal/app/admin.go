@@ -11,6 +11,14 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Imports: r.db.Imports(),
 		History: r.db.Audit(),
 
+		Users:       r.db.Users(),
+		Memberships: r.db.Users(),
+		Rules:       r.rules,
+		Hasher:      r.hasher,
+		Members:     r.db.Members(),
+		Roles:       r.db.Roles(),
+		Templates:   r.db.Templates(),
+
 		ForgetClient:    r.clients.Forget,
 		ForgetUser:      r.subjects.Forget,
 		ForgetEverybody: r.subjects.ForgetAll,

@@ -113,6 +113,8 @@ type rooms struct {
 	recorder *audit.Recorder
 	letters  *mail.Writer
 	postman  *postman.Postman // nil without a mail server
+	hasher   *password.Hasher
+	rules    *password.Rules
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
 	admin    *adminapi.API
@@ -155,6 +157,8 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		heard:    heard,
 		cutoffs:  revocation.NewRegister(db.Grants(), heard, o.Now),
 		subjects: directory.NewCache(db.Directory(), heard, o.Now),
+		hasher:   hasher,
+		rules:    rules,
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
 	}

@@ -52,21 +52,24 @@ type Refusal struct {
 	Max    int // with TooLong: the greatest
 }
 
-// Error says what to do instead.
-func (r *Refusal) Error() string {
+// Error names the password and gives the advice.
+func (r *Refusal) Error() string { return "password: " + r.Advice() }
+
+// Advice says what to do instead.
+func (r *Refusal) Advice() string {
 	switch r.Reason {
 	case TooShort:
-		return fmt.Sprintf("password: use %d characters or more", r.Min)
+		return fmt.Sprintf("use %d characters or more", r.Min)
 	case TooLong:
-		return fmt.Sprintf("password: use no more than %d characters", r.Max)
+		return fmt.Sprintf("use no more than %d characters", r.Max)
 	case Unusable:
-		return "password: it contains characters that cannot be typed reliably; use others"
+		return "it contains characters that cannot be typed reliably; use others"
 	case Common:
-		return "password: it is one of those that attackers try first; use another"
+		return "it is one of those that attackers try first; use another"
 	case Repetitive:
-		return "password: it is mostly repetition or a simple sequence; use something less regular"
+		return "it is mostly repetition or a simple sequence; use something less regular"
 	default:
-		return "password: it is mostly your name, your address or the name of this service; use other words"
+		return "it is mostly your name, your address or the name of this service; use other words"
 	}
 }
 

@@ -123,6 +123,78 @@ func (c *Client) ImportUsers(ctx context.Context, body ImportUsersBody, opts ...
 	return value, err
 }
 
+// GetMe: Say who calls, and what they may administer.
+func (c *Client) GetMe(ctx context.Context, opts ...Option) (value Me, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/me", opts: opts}, &value)
+	return value, err
+}
+
+// ListRoleTemplatesParams narrows ListRoleTemplates; the zero value asks for everything.
+type ListRoleTemplatesParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListRoleTemplatesParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListRoleTemplates: List what the roles of new tenants are made from, by name.
+//
+// Installation administrators only.
+func (c *Client) ListRoleTemplates(ctx context.Context, params ListRoleTemplatesParams, opts ...Option) (value Page[RoleTemplate], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/role-templates", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllRoleTemplates goes through all pages of ListRoleTemplates. It ends after the first error, which it yields.
+func (c *Client) AllRoleTemplates(ctx context.Context, params ListRoleTemplatesParams, opts ...Option) iter.Seq2[RoleTemplate, error] {
+	return pages(func(cursor string) (Page[RoleTemplate], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListRoleTemplates(ctx, params, opts...)
+	})
+}
+
+// CreateRoleTemplate: Create a role template: tenants made from now on have a role like it.
+//
+// Installation administrators only.
+func (c *Client) CreateRoleTemplate(ctx context.Context, body CreateTemplateBody, opts ...Option) (value RoleTemplate, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/role-templates", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetRoleTemplate: Read a role template.
+//
+// Installation administrators only.
+func (c *Client) GetRoleTemplate(ctx context.Context, template string, opts ...Option) (value RoleTemplate, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/role-templates/" + segment(template), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateRoleTemplate: Edit a role template: roles that exist stay as they are.
+//
+// Installation administrators only.
+func (c *Client) UpdateRoleTemplate(ctx context.Context, template string, body UpdateTemplateBody, opts ...Option) (value RoleTemplate, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/role-templates/" + segment(template), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteRoleTemplate: Delete a role template that is not built in: roles that were made from it
+// stay.
+//
+// Installation administrators only.
+func (c *Client) DeleteRoleTemplate(ctx context.Context, template string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/role-templates/" + segment(template), opts: opts}, nil)
+	return err
+}
+
 // ListTenantsParams narrows ListTenants; the zero value asks for everything.
 type ListTenantsParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -185,6 +257,236 @@ func (c *Client) DeleteTenant(ctx context.Context, tenant string, opts ...Option
 	return err
 }
 
+// ListMembersParams narrows ListMembers; the zero value asks for everything.
+type ListMembersParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only who holds this role, not through another.
+	Role string
+	// Only those whose address begins like this.
+	EmailPrefix string
+}
+
+func (p ListMembersParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("role", p.Role)
+	q.text("email_prefix", p.EmailPrefix)
+	return url.Values(q)
+}
+
+// ListMembers: List the members of a tenant, oldest first.
+//
+// With role the list is ordered by person, with email_prefix by address.
+func (c *Client) ListMembers(ctx context.Context, tenant string, params ListMembersParams, opts ...Option) (value Page[Member], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/members", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllMembers goes through all pages of ListMembers. It ends after the first error, which it yields.
+func (c *Client) AllMembers(ctx context.Context, tenant string, params ListMembersParams, opts ...Option) iter.Seq2[Member, error] {
+	return pages(func(cursor string) (Page[Member], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListMembers(ctx, tenant, params, opts...)
+	})
+}
+
+// AddMember: Make a person who has an account a member of a tenant.
+//
+// Installation administrators only: those of a tenant invite people.
+func (c *Client) AddMember(ctx context.Context, tenant string, body AddMemberBody, opts ...Option) (value Member, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/members", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetMember: Read a membership.
+func (c *Client) GetMember(ctx context.Context, tenant string, user string, opts ...Option) (value Member, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/members/" + segment(user), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateMember: Change the roles of a member, or suspend them: absent fields stay.
+func (c *Client) UpdateMember(ctx context.Context, tenant string, user string, body UpdateMemberBody, opts ...Option) (value Member, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/tenants/" + segment(tenant) + "/members/" + segment(user), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// RemoveMember: Remove a member.
+//
+// Recalls every token of the person for this tenant. The account stays.
+func (c *Client) RemoveMember(ctx context.Context, tenant string, user string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/tenants/" + segment(tenant) + "/members/" + segment(user), opts: opts}, nil)
+	return err
+}
+
+// ListRolesParams narrows ListRoles; the zero value asks for everything.
+type ListRolesParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListRolesParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListRoles: List the roles of a tenant, by name.
+func (c *Client) ListRoles(ctx context.Context, tenant string, params ListRolesParams, opts ...Option) (value Page[Role], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/roles", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllRoles goes through all pages of ListRoles. It ends after the first error, which it yields.
+func (c *Client) AllRoles(ctx context.Context, tenant string, params ListRolesParams, opts ...Option) iter.Seq2[Role, error] {
+	return pages(func(cursor string) (Page[Role], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListRoles(ctx, tenant, params, opts...)
+	})
+}
+
+// CreateRole: Create a role.
+func (c *Client) CreateRole(ctx context.Context, tenant string, body CreateRoleBody, opts ...Option) (value Role, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/roles", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetRole: Read a role.
+func (c *Client) GetRole(ctx context.Context, tenant string, role string, opts ...Option) (value Role, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/roles/" + segment(role), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateRole: Edit a role: absent fields stay.
+//
+// Tokens follow when they are refreshed.
+func (c *Client) UpdateRole(ctx context.Context, tenant string, role string, body UpdateRoleBody, opts ...Option) (value Role, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/tenants/" + segment(tenant) + "/roles/" + segment(role), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteRole: Delete a role: who holds it loses it, and roles that include it do so no longer.
+func (c *Client) DeleteRole(ctx context.Context, tenant string, role string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/tenants/" + segment(tenant) + "/roles/" + segment(role), opts: opts}, nil)
+	return err
+}
+
+// ListUsersParams narrows ListUsers; the zero value asks for everything.
+type ListUsersParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only the account with this address.
+	Email string
+	// Only those whose address begins like this.
+	EmailPrefix string
+	// Slug or identifier: only members of this tenant.
+	Tenant string
+}
+
+func (p ListUsersParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("email", p.Email)
+	q.text("email_prefix", p.EmailPrefix)
+	q.text("tenant", p.Tenant)
+	return url.Values(q)
+}
+
+// ListUsers: List accounts, oldest first.
+//
+// Tenant administrators see the members of their tenant, in the order in which they joined. With
+// email_prefix the list is ordered by address.
+func (c *Client) ListUsers(ctx context.Context, params ListUsersParams, opts ...Option) (value Page[User], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/users", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllUsers goes through all pages of ListUsers. It ends after the first error, which it yields.
+func (c *Client) AllUsers(ctx context.Context, params ListUsersParams, opts ...Option) iter.Seq2[User, error] {
+	return pages(func(cursor string) (Page[User], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListUsers(ctx, params, opts...)
+	})
+}
+
+// CreateUser: Create an account, with memberships if wanted: all of it or nothing.
+//
+// Installation administrators only.
+func (c *Client) CreateUser(ctx context.Context, body CreateUserBody, opts ...Option) (value User, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/users", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetUser: Read an account.
+func (c *Client) GetUser(ctx context.Context, user string, opts ...Option) (value User, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/users/" + segment(user), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateUser: Edit an account: absent fields stay.
+//
+// Installation administrators only.
+func (c *Client) UpdateUser(ctx context.Context, user string, body UpdateUserBody, opts ...Option) (value User, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/users/" + segment(user), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteUser: Delete an account with its memberships, sessions and grants.
+//
+// Installation administrators only. What the audit log says of the person stays.
+func (c *Client) DeleteUser(ctx context.Context, user string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/users/" + segment(user), opts: opts}, nil)
+	return err
+}
+
+// ListUserMembershipsParams narrows ListUserMemberships; the zero value asks for everything.
+type ListUserMembershipsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListUserMembershipsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListUserMemberships: List the tenants of a person.
+//
+// Tenant administrators see their own.
+func (c *Client) ListUserMemberships(ctx context.Context, user string, params ListUserMembershipsParams, opts ...Option) (value Page[UserMembership], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/users/" + segment(user) + "/memberships", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllUserMemberships goes through all pages of ListUserMemberships. It ends after the first error, which it yields.
+func (c *Client) AllUserMemberships(ctx context.Context, user string, params ListUserMembershipsParams, opts ...Option) iter.Seq2[UserMembership, error] {
+	return pages(func(cursor string) (Page[UserMembership], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListUserMemberships(ctx, user, params, opts...)
+	})
+}
+
 // Access is in the answer of ListAccess.
 type Access struct {
 	// The resource server; absent for a role that bundled nothing.
@@ -203,6 +505,14 @@ type Access struct {
 	// Until when within the time asked for, exclusive.
 	Until  time.Time `json:"until"`
 	UserID string    `json:"user_id"`
+}
+
+// AddMemberBody is sent by AddMember.
+type AddMemberBody struct {
+	Attributes map[string]any `json:"attributes,omitzero"`
+	Roles      []string       `json:"roles,omitzero"`
+	// Identifier of the person.
+	User string `json:"user"`
 }
 
 // AuditEvent is in the answer of ListAuditEvents.
@@ -228,11 +538,52 @@ type AuditEvent struct {
 	UserID string `json:"user_id,omitzero"`
 }
 
+// CreateRoleBody is sent by CreateRole.
+type CreateRoleBody struct {
+	// Of a-z, A-Z, 0-9 and inner . _ - and :.
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitzero"`
+	Includes    []string `json:"includes,omitzero"`
+	// Of resource servers of the installation and of this tenant.
+	Permissions []RolePermission `json:"permissions,omitzero"`
+}
+
+// CreateTemplateBody is sent by CreateRoleTemplate.
+type CreateTemplateBody struct {
+	// Of a-z, A-Z, 0-9 and inner . _ - and :.
+	Name        string `json:"name"`
+	Description string `json:"description,omitzero"`
+	// Of resource servers of the installation.
+	Permissions []RolePermission `json:"permissions,omitzero"`
+}
+
 // CreateTenantBody is sent by CreateTenant.
 type CreateTenantBody struct {
 	Slug       string         `json:"slug"`
 	Name       string         `json:"name"`
 	Attributes map[string]any `json:"attributes,omitzero"`
+}
+
+// CreateUserBody is sent by CreateUser.
+type CreateUserBody struct {
+	Email    string `json:"email"`
+	Name     string `json:"name,omitzero"`
+	Disabled bool   `json:"disabled,omitzero"`
+	// That the address is known to be the person's.
+	EmailVerified bool   `json:"email_verified,omitzero"`
+	FamilyName    string `json:"family_name,omitzero"`
+	GivenName     string `json:"given_name,omitzero"`
+	// A language tag.
+	Locale string `json:"locale,omitzero"`
+	// Made together with the account: all of it or nothing.
+	Memberships []NewMembership `json:"memberships,omitzero"`
+	// Judged by the rules for new passwords. Without one, and without password_hash, the person sets
+	// one by a link that is mailed to them.
+	Password string `json:"password,omitzero"`
+	// Instead of a password: its hash, as another system stored it.
+	PasswordHash string `json:"password_hash,omitzero"`
+	// An https URL.
+	Picture string `json:"picture,omitzero"`
 }
 
 // ImportMembership is sent by ImportUsers.
@@ -286,6 +637,77 @@ type ImportedUsersBody struct {
 	Outcomes []ImportOutcome `json:"outcomes"`
 }
 
+// Me is in the answer of GetMe.
+type Me struct {
+	// The application that the token was issued to.
+	ClientID string `json:"client_id"`
+	// Whether permissions of the installation count for this caller.
+	Installation bool `json:"installation"`
+	// On the administration, as of now.
+	Permissions []string `json:"permissions"`
+	// The tenant of the token; absent for a machine of the installation.
+	Tenant *Tenant `json:"tenant,omitzero"`
+	// The person; absent for a machine.
+	User *User `json:"user,omitzero"`
+}
+
+// Member is in the answer of ListMembers.
+type Member struct {
+	// Values for declared claims.
+	Attributes map[string]any `json:"attributes"`
+	GrantedAt  time.Time      `json:"granted_at"`
+	// Who made the person a member: a person, a client, or installation.
+	GrantedBy string `json:"granted_by"`
+	// Names of roles of the tenant.
+	Roles []string `json:"roles"`
+	// Since when the membership gives nothing; absent while it does.
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	User        User      `json:"user"`
+}
+
+// NewMembership is sent by CreateUser.
+type NewMembership struct {
+	// Values for declared claims.
+	Attributes map[string]any `json:"attributes,omitzero"`
+	// Names of roles of that tenant.
+	Roles []string `json:"roles,omitzero"`
+	// Slug or identifier.
+	Tenant string `json:"tenant"`
+}
+
+// Role is in the answer of ListRoles.
+type Role struct {
+	// In the roles claim of tokens. Never changes.
+	Name        string `json:"name"`
+	Description string `json:"description,omitzero"`
+	// Roles of the tenant; who holds this one may do what they let people do.
+	Includes []string `json:"includes"`
+	// Those of its own.
+	Permissions []RolePermission `json:"permissions"`
+	// The role template that it was made from.
+	Template  string    `json:"template,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// RolePermission is sent by CreateRoleTemplate.
+type RolePermission struct {
+	Slug string `json:"slug"`
+	// The resource server that declares it.
+	Audience string `json:"audience"`
+}
+
+// RoleTemplate is in the answer of ListRoleTemplates.
+type RoleTemplate struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitzero"`
+	// Cannot be deleted.
+	BuiltIn     bool             `json:"built_in"`
+	Permissions []RolePermission `json:"permissions"`
+	CreatedAt   time.Time        `json:"created_at"`
+	UpdatedAt   time.Time        `json:"updated_at"`
+}
+
 // Tenant is in the answer of ListTenants.
 type Tenant struct {
 	// Never changes.
@@ -302,6 +724,32 @@ type Tenant struct {
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
+// UpdateMemberBody is sent by UpdateMember.
+type UpdateMemberBody struct {
+	// Installation administrators only. Replaces all.
+	Attributes map[string]any `json:"attributes,omitzero"`
+	// Replaces all.
+	Roles []string `json:"roles,omitzero"`
+	// Suspending recalls every token of the person for this tenant.
+	Suspended *bool `json:"suspended,omitzero"`
+}
+
+// UpdateRoleBody is sent by UpdateRole.
+type UpdateRoleBody struct {
+	Description *string `json:"description,omitzero"`
+	// Replaces all.
+	Includes []string `json:"includes,omitzero"`
+	// Replaces all.
+	Permissions []RolePermission `json:"permissions,omitzero"`
+}
+
+// UpdateTemplateBody is sent by UpdateRoleTemplate.
+type UpdateTemplateBody struct {
+	Description *string `json:"description,omitzero"`
+	// Replaces all.
+	Permissions []RolePermission `json:"permissions,omitzero"`
+}
+
 // UpdateTenantBody is sent by UpdateTenant.
 type UpdateTenantBody struct {
 	// Installation administrators only: it is in tokens and links.
@@ -311,4 +759,51 @@ type UpdateTenantBody struct {
 	Attributes map[string]any `json:"attributes,omitzero"`
 	// Installation administrators only. Disabling recalls every token of the tenant.
 	Disabled *bool `json:"disabled,omitzero"`
+}
+
+// UpdateUserBody is sent by UpdateUser.
+type UpdateUserBody struct {
+	// Another address is not verified, unless email_verified says so.
+	Email *string `json:"email,omitzero"`
+	Name  *string `json:"name,omitzero"`
+	// Disabling ends every session and recalls every token of the person.
+	Disabled      *bool   `json:"disabled,omitzero"`
+	EmailVerified *bool   `json:"email_verified,omitzero"`
+	FamilyName    *string `json:"family_name,omitzero"`
+	GivenName     *string `json:"given_name,omitzero"`
+	Locale        *string `json:"locale,omitzero"`
+	// Another password ends every session and recalls every token of the person.
+	Password     *string `json:"password,omitzero"`
+	PasswordHash *string `json:"password_hash,omitzero"`
+	Picture      *string `json:"picture,omitzero"`
+}
+
+// User is in the answer of ListUsers.
+type User struct {
+	// Never changes; the sub claim of tokens.
+	ID string `json:"id"`
+	// As the person writes it; unique without regard to case.
+	Email string `json:"email"`
+	Name  string `json:"name,omitzero"`
+	// Since when the person cannot sign in anywhere; absent while they can.
+	DisabledAt    time.Time `json:"disabled_at,omitzero"`
+	EmailVerified bool      `json:"email_verified"`
+	FamilyName    string    `json:"family_name,omitzero"`
+	GivenName     string    `json:"given_name,omitzero"`
+	Locale        string    `json:"locale,omitzero"`
+	Picture       string    `json:"picture,omitzero"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// UserMembership is in the answer of ListUserMemberships.
+type UserMembership struct {
+	GrantedAt   time.Time `json:"granted_at"`
+	GrantedBy   string    `json:"granted_by"`
+	Roles       []string  `json:"roles"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	// The tenant's slug.
+	Tenant     string `json:"tenant"`
+	TenantID   string `json:"tenant_id"`
+	TenantName string `json:"tenant_name"`
 }
