@@ -7,7 +7,10 @@ type Account struct {
 	Memberships       []Membership
 	Notice            Notice
 	ChangePasswordURL string // empty: no password to change
-	SignOut           Form
+	// Verify asks for a message that verifies the address; without an action it is verified, or
+	// no message can be sent.
+	Verify  Form
+	SignOut Form
 }
 
 // Membership is a tenant the person belongs to.
@@ -48,6 +51,8 @@ const (
 	PasswordUnusable       PasswordProblem = "unusable"
 	PasswordPersonal       PasswordProblem = "personal"
 	PasswordSame           PasswordProblem = "same"
+	// NameMissing is about the name beside the password.
+	NameMissing PasswordProblem = "name_missing"
 )
 
 // Field is the form field at fault, or "" for none.
@@ -57,19 +62,25 @@ func (p PasswordProblem) Field() string {
 		return ""
 	case PasswordWrongCurrent, PasswordMissingCurrent:
 		return FieldCurrentPassword
+	case NameMissing:
+		return FieldName
 	default:
 		return FieldNewPassword
 	}
 }
 
 // CurrentProblem is the first problem of the present password, or "".
-func (p ChangePassword) CurrentProblem() PasswordProblem { return p.first(FieldCurrentPassword) }
+func (p ChangePassword) CurrentProblem() PasswordProblem {
+	return firstProblem(p.Problems, FieldCurrentPassword)
+}
 
 // NewProblem is the first problem of the new password, or "".
-func (p ChangePassword) NewProblem() PasswordProblem { return p.first(FieldNewPassword) }
+func (p ChangePassword) NewProblem() PasswordProblem {
+	return firstProblem(p.Problems, FieldNewPassword)
+}
 
-func (p ChangePassword) first(field string) PasswordProblem {
-	for _, problem := range p.Problems {
+func firstProblem(problems []PasswordProblem, field string) PasswordProblem {
+	for _, problem := range problems {
 		if problem.Field() == field {
 			return problem
 		}

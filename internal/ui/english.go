@@ -19,6 +19,7 @@ func English() Text {
 	t.SignIn.ToClient = "to continue to {client}"
 	t.SignIn.ToProduct = "with your {product} account"
 	t.SignIn.Submit = "Sign in"
+	t.SignIn.Forgot = "Forgot your password?"
 	t.SignIn.Or = "or"
 	t.SignIn.Provider = "Continue with {provider}"
 	t.SignIn.Mismatch = "That e-mail and password don’t match."
@@ -33,6 +34,10 @@ func English() Text {
 	t.Notices.SessionEnded = "You have been signed out. Sign in to continue."
 	t.Notices.PasswordChanged = "Your password has been changed."
 	t.Notices.OtherSignedOut = "You are signed out everywhere else."
+	t.Notices.PasswordReset = "Your password has been changed. Sign in with the new one."
+	t.Notices.Invited = "Sign in to accept the invitation."
+	t.Notices.Joined = "Welcome. You have joined the organization."
+	t.Notices.VerificationSent = "We have sent you a link. Open it to verify your e-mail address."
 	t.Notices.UseOther = "Sign in with the account you want to use."
 
 	t.ChooseAccount.Title = "Choose an account"
@@ -94,6 +99,8 @@ func English() Text {
 	t.Account.Security = "Security"
 	t.Account.ChangePassword = "Change password"
 	t.Account.SignOut = "Sign out"
+	t.Account.Unverified = "Your e-mail address is not verified yet."
+	t.Account.Verify = "Send a link to verify it"
 
 	c := &t.ChangePassword
 	c.Title = "Change password"
@@ -118,6 +125,42 @@ func English() Text {
 	c.Unusable = "This holds characters that cannot be typed reliably. Use others."
 	c.Personal = "Leave your name and e-mail out of your password."
 	c.Same = "This is your current password. Choose a new one."
+
+	i := &t.Invitation
+	i.Title = "Invitation"
+	i.Heading = "Join {tenant}"
+	i.InvitedBy = "{inviter} invites you to join this organization."
+	i.Invited = "You are invited to join this organization."
+	i.Other = "You are signed in as {name}. This invitation was sent to {email}."
+	i.Join = "Accept and join"
+	i.HasAccount = "Sign in as {email} to accept."
+	i.SignIn = "Sign in to join"
+	i.NewAccount = "Create your account for {email}."
+	i.Name, i.NameMissing = "Your name", "Enter your name."
+	i.Register = "Create account and join"
+	i.Summary = "Your account was not created"
+
+	f := &t.ForgotPassword
+	f.Title = "Forgot your password?"
+	f.Lead = "We will send you a link to choose a new one."
+	f.Submit = "Send link"
+	f.Missing = "Enter your e-mail address."
+	f.Sent = "Check your mailbox"
+	f.SentLead = "If there is an account with that address, we have sent it a link to choose a new password."
+	f.SentAdvice = "Nothing there after a few minutes? Look into the spam folder, and check that you typed the address that your account has."
+	f.Unable = "This service cannot send e-mail. Ask your administrator for help."
+	f.Back = "Back to sign-in"
+
+	t.ResetPassword.Title = "Choose a new password"
+	t.ResetPassword.Lead = "You will be signed out everywhere."
+	t.ResetPassword.Submit = "Change password"
+
+	t.VerifyEmail.Title = "Verify your e-mail address"
+	t.VerifyEmail.Lead = "Confirm that this account is yours."
+	t.VerifyEmail.Submit = "Yes, verify my address"
+	t.VerifyEmail.Done = "Your e-mail address is verified"
+	t.VerifyEmail.DoneLead = "You can close this page."
+	t.VerifyEmail.Next = "Go to your account"
 
 	t.Home.Title = "One sign-in for your applications"
 	t.Home.Lead = "This address keeps your account. Your applications send you here to sign in."
@@ -167,5 +210,16 @@ func englishErrors() Errors {
 			"We need one cookie to sign you in safely.", "Allow cookies for this site, then go back to the application and sign in again."},
 		CrossSite: ErrorText{"We stopped that request",
 			"It came from another website, not from our page.", again},
+		LinkVoid: ErrorText{"This link no longer works",
+			"It has been used, it is too old, or part of it is missing.", "Open the newest message that we sent you, or ask for another one."},
+		InvitationVoid: ErrorText{"We don’t know this invitation",
+			"The link is incomplete, or a newer one has taken its place.", "Open the newest invitation that you received, or ask for another one."},
+		InvitationExpired: ErrorText{"This invitation has expired",
+			"It was not accepted in time.", "Ask the person who invited you to send it again."},
+		InvitationRevoked: ErrorText{"This invitation has been withdrawn",
+			"The organization no longer offers it.", "Ask the person who invited you if you think it should stand."},
+		InvitationUsed: ErrorText{"This invitation has been accepted",
+			"It works once.", "Sign in to use your applications."},
+		AskAgain: "Send another link",
 	}
 }

@@ -17,6 +17,8 @@ type Error struct {
 	RequestID         string
 	RetryAfter        time.Duration // for 429 and 503; also sent as a header
 	Back              Link          // optional
+	// ForgotURL leads to where another link is sent; optional.
+	ForgotURL string
 }
 
 // ErrorReason is a cause with words of its own.
@@ -24,12 +26,17 @@ type ErrorReason string
 
 // The reasons.
 const (
-	ReasonStatus           ErrorReason = ""                  // words by status
-	ReasonUnknownClient    ErrorReason = "unknown_client"    // no such client
-	ReasonRedirectMismatch ErrorReason = "redirect_mismatch" // redirect URI not registered
-	ReasonExpired          ErrorReason = "expired"           // the interaction is over or used
-	ReasonNoCookie         ErrorReason = "no_cookie"         // the browser keeps no cookies
-	ReasonCrossSite        ErrorReason = "cross_site"        // a form posted from elsewhere
+	ReasonStatus            ErrorReason = ""                  // words by status
+	ReasonUnknownClient     ErrorReason = "unknown_client"    // no such client
+	ReasonRedirectMismatch  ErrorReason = "redirect_mismatch" // redirect URI not registered
+	ReasonExpired           ErrorReason = "expired"           // the interaction is over or used
+	ReasonNoCookie          ErrorReason = "no_cookie"         // the browser keeps no cookies
+	ReasonCrossSite         ErrorReason = "cross_site"        // a form posted from elsewhere
+	ReasonLinkVoid          ErrorReason = "link_void"         // a mailed link that is used, too old or nobody's
+	ReasonInvitationVoid    ErrorReason = "invitation_void"   // there is no such invitation
+	ReasonInvitationExpired ErrorReason = "invitation_expired"
+	ReasonInvitationRevoked ErrorReason = "invitation_revoked"
+	ReasonInvitationUsed    ErrorReason = "invitation_used"
 )
 
 // ErrorText is the wording of one kind of error.
@@ -41,6 +48,9 @@ func (p Error) Words(t *Text) ErrorText {
 		ReasonUnknownClient: t.Errors.UnknownClient, ReasonRedirectMismatch: t.Errors.RedirectMismatch,
 		ReasonExpired: t.Errors.Expired, ReasonNoCookie: t.Errors.NoCookie,
 		ReasonCrossSite: t.Errors.CrossSite,
+		ReasonLinkVoid:  t.Errors.LinkVoid, ReasonInvitationVoid: t.Errors.InvitationVoid,
+		ReasonInvitationExpired: t.Errors.InvitationExpired, ReasonInvitationRevoked: t.Errors.InvitationRevoked,
+		ReasonInvitationUsed: t.Errors.InvitationUsed,
 	}
 	if words, ok := byReason[p.Reason]; ok {
 		return words

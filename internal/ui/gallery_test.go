@@ -81,6 +81,27 @@ func states() []state {
 		{"password-problems", 400, ChangePassword{Form: form, Person: ada, MinLength: 15, BackURL: "/account", Problems: []PasswordProblem{PasswordWrongCurrent, PasswordTooShort}}},
 		{"password-throttled", 429, ChangePassword{Form: form, Person: ada, MinLength: 15, Problems: []PasswordProblem{PasswordThrottled}}},
 		{"password-done", 200, ChangePassword{Form: form, Person: ada, Done: true, BackURL: "/account"}},
+		{"account-unverified", 200, Account{Person: ada, Notice: NoticeVerificationSent, Verify: form, Memberships: []Membership{{"Acme Inc.", roles}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"sign-in-invited", 200, SignIn{Form: form, Email: "ada@acme.test", Notice: NoticeInvited, ForgotURL: "/password/forgot"}},
+		{"sign-in-reset", 200, SignIn{Form: form, Client: orders, Notice: NoticePasswordReset, ForgotURL: "/password/forgot", Providers: both}},
+		{"invitation-join", 200, Invitation{Form: form, Step: InvitationJoin, Tenant: "Acme Inc.", Inviter: Person{Name: "Grace Hopper"}, Roles: roles, Email: ada.Email, Person: ada}},
+		{"invitation-sign-in", 200, Invitation{Form: form, Step: InvitationSignIn, Tenant: "Acme Inc.", Email: ada.Email, SignInURL: "/login?invitation=x"}},
+		{"invitation-other", 200, Invitation{Form: form, Step: InvitationSignIn, Tenant: "Acme Inc.", Email: ada.Email, Person: Person{Email: "grace@globex.test"}, SignInURL: "/login?invitation=x"}},
+		{"invitation-register", 200, Invitation{Form: form, Step: InvitationRegister, Tenant: "Acme Inc.", Inviter: Person{Email: "grace@globex.test"}, Roles: roles, Email: ada.Email, MinLength: 15}},
+		{"invitation-problems", 400, Invitation{Form: form, Step: InvitationRegister, Tenant: "Acme Inc.", Email: ada.Email, Person: Person{Email: "grace@globex.test"}, MinLength: 15, Problems: []PasswordProblem{NameMissing, PasswordTooShort}}},
+		{"invitation-long", 200, Invitation{Form: form, Step: InvitationRegister, Tenant: endless, Inviter: Person{Name: endless}, Roles: []string{endless}, Email: endless + "@acme.test", Person: Person{Email: endless}, Name: endless}},
+		{"invitation-rtl", 200, Invitation{Frame: arabic, Form: form, Step: InvitationJoin, Tenant: "شركة أكمي", Inviter: layla, Roles: roles, Email: layla.Email, Person: layla}},
+		{"invitation-hostile", 200, Invitation{Form: Form{Action: "/invitation", Hidden: []Hidden{{hostile, hostile}}}, Step: InvitationSignIn, Tenant: hostile, Inviter: Person{Name: hostile}, Roles: []string{hostile}, Email: hostile, Person: Person{Email: hostile}, SignInURL: "/login"}},
+		{"forgot", 200, ForgotPassword{Form: form, Client: orders, BackURL: "/login"}},
+		{"forgot-missing", 400, ForgotPassword{Form: form, Missing: true, BackURL: "/login"}},
+		{"forgot-sent", 200, ForgotPassword{Form: form, Sent: true, BackURL: "/login"}},
+		{"forgot-unable", 200, ForgotPassword{Form: form, Unable: true, BackURL: "/login"}},
+		{"reset", 200, ResetPassword{Frame: frame, Form: form, Person: ada, MinLength: 15}},
+		{"reset-problems", 400, ResetPassword{Form: form, Person: Person{Email: "grace@globex.test"}, MinLength: 15, Problems: []PasswordProblem{PasswordCommon}}},
+		{"reset-long", 200, ResetPassword{Form: form, Person: Person{Name: endless, Email: endless}}},
+		{"verify", 200, VerifyEmail{Form: form, Person: ada}},
+		{"verify-done", 200, VerifyEmail{Form: form, Done: true, NextURL: "/account"}},
+		{"link-void", 410, Error{Status: 410, Reason: ReasonLinkVoid, ForgotURL: "/password/forgot", RequestID: "01JD6M3T5V9QK2R8W4XZ"}},
 		{"home", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", DiscoveryURL: "/.well-known/openid-configuration"}},
 		{"home-signed-in", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", AccountURL: "/account", Person: ada, DiscoveryURL: "/.well-known/openid-configuration"}},
 		{"form-post", 200, FormPost{Client: orders, Action: "test.acme.field:/cb", Params: []Hidden{{"code", "abc"}, {"state", hostile}}}},
@@ -92,7 +113,7 @@ func states() []state {
 		}
 		all = append(all, state{"error-" + http.StatusText(status), status, page})
 	}
-	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite} {
+	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite, ReasonInvitationVoid, ReasonInvitationExpired, ReasonInvitationRevoked, ReasonInvitationUsed} {
 		all = append(all, state{"error-" + string(reason), 400, Error{Status: 400, Reason: reason}})
 	}
 	for i := range all {

@@ -28,6 +28,7 @@ func pageNames() []string {
 	return []string{
 		"sign_in", "choose_account", "choose_tenant", "not_member", "consent", "sign_out", "signed_out",
 		"error", "account", "change_password", "home", "form_post",
+		"invitation", "forgot_password", "reset_password", "verify_email",
 	}
 }
 
@@ -93,17 +94,27 @@ type Notice string
 
 // The notices.
 const (
-	NoticeNone            Notice = ""
-	NoticeSignInAgain     Notice = "sign_in_again"     // prompt=login, max_age, or a sensitive step
-	NoticeExpired         Notice = "expired"           // the form was open for too long
-	NoticeSessionEnded    Notice = "session_ended"     // signed out elsewhere, or by an administrator
-	NoticePasswordChanged Notice = "password_changed"  // success
-	NoticeOtherSignedOut  Notice = "other_signed_out"  // success
-	NoticeAccountSwitched Notice = "use_other_account" // "Not you?" was chosen
+	NoticeNone             Notice = ""
+	NoticeSignInAgain      Notice = "sign_in_again"     // prompt=login, max_age, or a sensitive step
+	NoticeExpired          Notice = "expired"           // the form was open for too long
+	NoticeSessionEnded     Notice = "session_ended"     // signed out elsewhere, or by an administrator
+	NoticePasswordChanged  Notice = "password_changed"  // success
+	NoticeOtherSignedOut   Notice = "other_signed_out"  // success
+	NoticeAccountSwitched  Notice = "use_other_account" // "Not you?" was chosen
+	NoticePasswordReset    Notice = "password_reset"    // success: sign in with it
+	NoticeInvited          Notice = "invited"           // sign in to accept an invitation
+	NoticeJoined           Notice = "joined"            // success: an invitation was accepted
+	NoticeVerificationSent Notice = "verification_sent" // success: look at the mailbox
 )
 
 // Good reports whether the notice is a success.
-func (n Notice) Good() bool { return n == NoticePasswordChanged || n == NoticeOtherSignedOut }
+func (n Notice) Good() bool {
+	switch n {
+	case NoticePasswordChanged, NoticeOtherSignedOut, NoticePasswordReset, NoticeJoined, NoticeVerificationSent:
+		return true
+	}
+	return false
+}
 
 // Names of form fields.
 const (
@@ -114,6 +125,7 @@ const (
 	FieldDecision        = "decision"
 	FieldCurrentPassword = "current_password"
 	FieldNewPassword     = "new_password"
+	FieldName            = "name"
 )
 
 // Values of the buttons named FieldDecision, and of FieldAccount for somebody new.
@@ -123,5 +135,6 @@ const (
 	DecisionSwitch  = "switch"
 	DecisionSignOut = "sign_out"
 	DecisionStay    = "stay"
+	DecisionJoin    = "join"
 	AccountOther    = "other"
 )

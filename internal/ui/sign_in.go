@@ -14,6 +14,8 @@ type SignIn struct {
 	// RetryAfter is how long ProblemThrottled and ProblemBusy ask to wait; it is also sent as
 	// a Retry-After header. Zero leaves the time out.
 	RetryAfter time.Duration
+	// ForgotURL leads to where the password can be reset; empty: nowhere.
+	ForgotURL string
 	// Providers are other ways in, shown in the order given. Each posts the form's hidden
 	// fields to its own Action.
 	Providers []Provider

@@ -13,11 +13,12 @@ type Text struct {
 		OneSecond, Seconds, OneMinute, Minutes, OneHour, Hours string
 	}
 	SignIn struct {
-		Title, ToClient, ToProduct, Submit, Or, Provider           string
+		Title, ToClient, ToProduct, Submit, Forgot, Or, Provider   string
 		Mismatch, Missing, Throttled, ThrottledFor, Busy, Upstream string
 	}
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
+		PasswordReset, Invited, Joined, VerificationSent                              string
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
 	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
@@ -31,10 +32,13 @@ type Text struct {
 	Scopes struct {
 		OpenID, Profile, Email, Phone, Address, Offline string
 	}
-	SignOut        struct{ Title, Heading, Lead, LeadClient, Submit, Stay string }
-	SignedOut      struct{ Title, Lead, Back, SignIn string }
-	Errors         Errors
-	Account        struct{ Title, Tenants, NoTenants, Security, ChangePassword, SignOut string }
+	SignOut   struct{ Title, Heading, Lead, LeadClient, Submit, Stay string }
+	SignedOut struct{ Title, Lead, Back, SignIn string }
+	Errors    Errors
+	Account   struct {
+		Title, Tenants, NoTenants, Security, ChangePassword, SignOut string
+		Unverified, Verify                                           string
+	}
 	ChangePassword struct {
 		Title, Lead, Current, New, Submit, Back, Summary, Done, DoneHint string
 		AtLeast, Advice, Refused                                         string
@@ -42,8 +46,14 @@ type Text struct {
 		TooShortUnknown, TooLong, Common, Repetitive, Unusable           string
 		Personal, Same                                                   string
 	}
-	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
-	FormPost struct{ Title, Lead, LeadClient, Continue string }
+	Invitation struct {
+		Title, Heading, InvitedBy, Invited, Other, Join, HasAccount, SignIn, NewAccount, Name, NameMissing, Register, Summary string
+	}
+	ForgotPassword struct{ Title, Lead, Submit, Missing, Sent, SentLead, SentAdvice, Unable, Back string }
+	ResetPassword  struct{ Title, Lead, Submit string }
+	VerifyEmail    struct{ Title, Lead, Submit, Done, DoneLead, Next string }
+	Home           struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
+	FormPost       struct{ Title, Lead, LeadClient, Continue string }
 }
 
 // Errors is the wording of the error page.
@@ -52,7 +62,9 @@ type Errors struct {
 	BadRequest, Forbidden, NotFound, Method, TooLarge     ErrorText
 	TooMany, Internal, Unavailable                        ErrorText
 	UnknownClient, RedirectMismatch, Expired, NoCookie    ErrorText
-	CrossSite                                             ErrorText
+	CrossSite, LinkVoid, InvitationVoid                   ErrorText
+	InvitationExpired, InvitationRevoked, InvitationUsed  ErrorText
+	AskAgain                                              string
 }
 
 func (t *Text) notice(n Notice) string {
@@ -60,6 +72,8 @@ func (t *Text) notice(n Notice) string {
 		NoticeSignInAgain: t.Notices.SignInAgain, NoticeExpired: t.Notices.Expired,
 		NoticeSessionEnded: t.Notices.SessionEnded, NoticePasswordChanged: t.Notices.PasswordChanged,
 		NoticeOtherSignedOut: t.Notices.OtherSignedOut, NoticeAccountSwitched: t.Notices.UseOther,
+		NoticePasswordReset: t.Notices.PasswordReset, NoticeInvited: t.Notices.Invited, NoticeJoined: t.Notices.Joined,
+		NoticeVerificationSent: t.Notices.VerificationSent,
 	}[n]
 }
 
@@ -81,16 +95,18 @@ func (t *Text) signInProblem(p SignIn) string {
 	}
 }
 
-func (t *Text) passwordProblem(p ChangePassword, problem PasswordProblem) string {
+// passwordProblem says what is wrong; min is the shortest password allowed, 0 when unknown.
+func (t *Text) passwordProblem(min int, problem PasswordProblem) string {
 	c := t.ChangePassword
-	if problem == PasswordTooShort && p.MinLength > 0 {
-		return fill(c.TooShort, p.MinLength)
+	if problem == PasswordTooShort && min > 0 {
+		return fill(c.TooShort, min)
 	}
 	return map[PasswordProblem]string{
 		PasswordWrongCurrent: c.WrongCurrent, PasswordMissingCurrent: c.MissingCurrent,
 		PasswordThrottled: c.Throttled, PasswordMissingNew: c.MissingNew, PasswordTooShort: c.TooShortUnknown,
 		PasswordTooLong: c.TooLong, PasswordCommon: c.Common,
 		PasswordRepetitive: c.Repetitive, PasswordUnusable: c.Unusable, PasswordPersonal: c.Personal, PasswordSame: c.Same,
+		NameMissing: t.Invitation.NameMissing,
 	}[problem]
 }
 

@@ -29,13 +29,13 @@ func TestTheEnglishCatalogLeavesNothingOut(t *testing.T) {
 func TestEveryNoticeAndProblemHasWords(t *testing.T) {
 	t.Parallel()
 	text := English()
-	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched} {
+	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched, NoticePasswordReset, NoticeInvited, NoticeJoined, NoticeVerificationSent} {
 		if text.notice(n) == "" {
 			t.Errorf("notice %s", n)
 		}
 	}
-	for _, p := range []PasswordProblem{PasswordWrongCurrent, PasswordMissingCurrent, PasswordThrottled, PasswordMissingNew, PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordRepetitive, PasswordUnusable, PasswordPersonal, PasswordSame} {
-		if text.passwordProblem(ChangePassword{}, p) == "" {
+	for _, p := range []PasswordProblem{PasswordWrongCurrent, PasswordMissingCurrent, PasswordThrottled, PasswordMissingNew, PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordRepetitive, PasswordUnusable, PasswordPersonal, PasswordSame, NameMissing} {
+		if text.passwordProblem(0, p) == "" {
 			t.Errorf("problem %s", p)
 		}
 	}

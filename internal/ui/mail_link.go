@@ -1,0 +1,54 @@
+package ui
+
+// ForgotPassword asks for the address to which a link is sent, by FieldEmail; then it says that
+// one is on its way if there is an account.
+type ForgotPassword struct {
+	Frame
+	Form    Form
+	Client  Client
+	Missing bool // the field was left empty
+	Sent    bool
+	// Unable says that this installation sends no e-mail.
+	Unable  bool
+	BackURL string // the sign-in page
+}
+
+func (p ForgotPassword) describe(t *Text) (meta, error) {
+	return meta{template: "forgot_password", title: t.ForgotPassword.Title, frame: p.Frame, failed: p.Missing, forms: true, formTarget: p.FormTargets}, nil
+}
+
+// ResetPassword asks for the new password of somebody who followed a link, by FieldNewPassword.
+type ResetPassword struct {
+	Frame
+	Form      Form
+	Person    Person
+	MinLength int // characters; 0 leaves the rule out
+	Problems  []PasswordProblem
+}
+
+// NewProblem is the first problem of the new password, or "".
+func (p ResetPassword) NewProblem() PasswordProblem {
+	return firstProblem(p.Problems, FieldNewPassword)
+}
+
+func (p ResetPassword) describe(t *Text) (meta, error) {
+	return meta{
+		template: "reset_password", title: t.ResetPassword.Title, frame: p.Frame,
+		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets,
+	}, nil
+}
+
+// VerifyEmail asks somebody who followed a link to confirm that the address is theirs. Opening
+// the page must not do it: programs that look for bad links open every one.
+type VerifyEmail struct {
+	Frame
+	Form   Form
+	Person Person
+	Done   bool
+	// NextURL leads on when it is done: to the account page, or to signing in.
+	NextURL string
+}
+
+func (p VerifyEmail) describe(t *Text) (meta, error) {
+	return meta{template: "verify_email", title: t.VerifyEmail.Title, frame: p.Frame, forms: true, formTarget: p.FormTargets}, nil
+}
