@@ -149,6 +149,13 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 	if err != nil {
 		return nil, err
 	}
+	requestSecret := ring.MAC("mail-request-throttle").Sum([]byte("key"))
+	requests, err := ratelimit.New(ratelimit.Config{
+		Secret: secret.New(string(requestSecret[:])), Policies: mailPolicies(), Store: db.Throttles(),
+	})
+	if err != nil {
+		return nil, err
+	}
 	heard := new(replica.Announcements)
 	r := &rooms{
 		db:       db,
@@ -202,6 +209,11 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		People:      db.Directory(),
 		Passwords:   db.Directory(),
 		Consents:    db.Grants(),
+		Invitations: db.Invitations(),
+		Links:       db.MailLinks(),
+		Letters:     r.letters,
+		Requests:    requests,
+		LinkLives:   interaction.LinkLives{Verify: c.Links.VerificationTTL, Reset: c.Links.ResetTTL},
 		Limiter:     limiter,
 		Hasher:      hasher,
 		Rules:       rules,
@@ -227,6 +239,17 @@ func policies(c config.Throttle) ratelimit.Policies {
 	p.Account.Free, p.Device.Free = c.AccountAttempts, c.AccountAttempts
 	p.Address.Free, p.Address.Window = c.AddressAttempts, c.AddressWindow
 	return p
+}
+
+// mailPolicies are for messages that people have sent to themselves, or to others. A link outlives
+// the pause before the next, so that whoever is flooded with them always has one that works.
+func mailPolicies() ratelimit.Policies {
+	account := ratelimit.Policy{Free: 3, Base: time.Minute, Max: 10 * time.Minute, Window: 24 * time.Hour, Sliding: true}
+	return ratelimit.Policies{
+		Account: account,
+		Device:  account,
+		Address: ratelimit.Policy{Free: 30, Base: time.Minute, Max: 15 * time.Minute, Window: 15 * time.Minute},
+	}
 }
 
 // caller names who made the request of ctx, for the audit log.
@@ -268,6 +291,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
 		o.Ready(Addresses{Public: s.Addr(), Ops: s.OpsAddr()})
 	}
 	err := s.Serve(ctx)
+	r.hosted.Close()
 	r.recorder.Close()
 	stop()
 	wg.Wait()
@@ -331,7 +355,8 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 			o.Log.WarnContext(ctx, "expired rows could not be deleted, will try again", "error", err)
 		case done.Total() > 0:
 			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
-				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles, "idempotency_keys", done.IdempotencyKeys)
+				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles, "idempotency_keys", done.IdempotencyKeys,
+				"invitations", done.Invitations, "links", done.Links)
 		}
 		if len(done.Unpartitioned) > 0 {
 			o.Log.DebugContext(ctx, "audit events of these months stay in the default partition", "months", done.Unpartitioned)

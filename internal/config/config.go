@@ -34,6 +34,7 @@ type Config struct {
 	Password Passwords `key:"-" section:"passwords" doc:"Rules for new passwords and the cost of hashing them."`
 	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins."`
 	Mail     Mail      `key:"-" section:"mail" doc:"The mail server, over which invitations, confirmations of addresses and links to reset a password go out. Without host nothing is sent, and these features say that they are off."`
+	Links    Links     `key:"-" section:"links" doc:"Lifetimes of the links that messages carry. Each works once."`
 	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
 	Cleanup  Cleanup   `key:"-" section:"cleanup" doc:"Deletion of expired rows."`
 }
@@ -110,6 +111,13 @@ type Throttle struct {
 	FailureTime     time.Duration `key:"failure_time" default:"400ms" doc:"How long a failed sign-in takes at least, so that its time does not tell whether the account exists. Keep it above what verifying one of your imported password hashes takes; at most 5s."`
 	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window before pauses begin."`
 	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time after which an address's failures are forgotten."`
+}
+
+// Links is the lifetime of each kind of mailed link.
+type Links struct {
+	InvitationTTL   time.Duration `key:"invitation_ttl" default:"168h" doc:"An invitation that nobody accepted within this time expires; it can be sent again. At most 720h."`
+	VerificationTTL time.Duration `key:"verification_ttl" default:"24h" doc:"Lifetime of a link that verifies an e-mail address; at most 168h."`
+	ResetTTL        time.Duration `key:"reset_ttl" default:"1h" doc:"Lifetime of a link that resets a password; 10m to 24h."`
 }
 
 // Limits is what one request may cost.

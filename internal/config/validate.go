@@ -30,6 +30,7 @@ func validate(c Config, purpose Purpose, f *faults) {
 	f.require("log.format", c.Log.Format == "json" || c.Log.Format == "text",
 		"%q is no format: write json or text", c.Log.Format)
 	validateLifetimes(c.Tokens, c.Sessions, f)
+	validateLinks(c.Links, f)
 	validatePasswords(c.Password, f)
 	validateBudgets(c, f)
 	validateMail(c.Mail, f)
@@ -171,6 +172,12 @@ func validateLifetimes(t Tokens, s Sessions, f *faults) {
 	between(f, "tokens.refresh_retry_window", t.RefreshRetryWindow, 0, 10*time.Minute)
 	between(f, "sessions.idle_ttl", s.IdleTTL, time.Minute, 3650*day)
 	between(f, "sessions.absolute_ttl", s.AbsoluteTTL, s.IdleTTL, 3650*day)
+}
+
+func validateLinks(l Links, f *faults) {
+	between(f, "links.invitation_ttl", l.InvitationTTL, time.Hour, 720*time.Hour)
+	between(f, "links.verification_ttl", l.VerificationTTL, 10*time.Minute, 168*time.Hour)
+	between(f, "links.reset_ttl", l.ResetTTL, 10*time.Minute, 24*time.Hour)
 }
 
 func validatePasswords(p Passwords, f *faults) {

@@ -3,6 +3,7 @@ package interaction
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -40,10 +41,14 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := ui.Account{
 		Person: person(u),
+		Notice: accountNotice(query),
 		SignOut: ui.Form{
 			Action: pathLogoutConfirm,
 			Hidden: []ui.Hidden{{Name: ui.FieldDecision, Value: ui.DecisionSignOut}},
 		},
+	}
+	if !u.EmailVerified && i.Letters.Enabled() {
+		p.Verify.Action = pathVerification
 	}
 	for _, m := range memberships {
 		p.Memberships = append(p.Memberships, ui.Membership{Tenant: m.Tenant.Name, Roles: m.Roles})
@@ -56,6 +61,16 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	i.render(w, r, http.StatusOK, p)
 	return nil
+}
+
+func accountNotice(query url.Values) ui.Notice {
+	switch {
+	case query.Has(fieldJoined):
+		return ui.NoticeJoined
+	case query.Has(fieldSent):
+		return ui.NoticeVerificationSent
+	}
+	return ui.NoticeNone
 }
 
 // maxQueryValue bounds the values of queries that carry nothing of their own, in bytes.

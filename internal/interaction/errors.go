@@ -34,6 +34,7 @@ type pageError struct {
 	reason            ui.ErrorReason
 	code, description string
 	retryAfter        time.Duration
+	forgotURL         string
 }
 
 func (e *pageError) Error() string { return e.code + ": " + e.description }
@@ -78,7 +79,7 @@ func (i *Interaction) errorPage(w http.ResponseWriter, r *http.Request, e *pageE
 	_, requestID := i.Caller(r.Context())
 	i.render(w, r, e.status, ui.Error{
 		Status: e.status, Reason: e.reason, Code: e.code, Description: e.description,
-		RequestID: requestID, RetryAfter: e.retryAfter,
+		RequestID: requestID, RetryAfter: e.retryAfter, ForgotURL: e.forgotURL,
 	})
 }
 

@@ -22,6 +22,12 @@ const (
 	fieldFlow   = "flow"
 	fieldSwitch = "switch" // words only: another account was asked for
 	fieldCookie = "cookie" // words only: a cookie was set in the answer before
+	fieldReset  = "reset"  // words only: the password was reset
+	fieldSent   = "sent"   // words only: a message is on its way
+	fieldJoined = "joined" // words only: an invitation was accepted
+
+	fieldToken      = "token"      // the secret of a mailed link
+	fieldInvitation = "invitation" // that of the invitation to go on with
 )
 
 // step is a pending request together with what is due now.

@@ -410,7 +410,8 @@ func TestEveryPostIsRefusedFromOtherSites(t *testing.T) {
 			posts = append(posts, route.Pattern)
 		}
 	}
-	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/logout/confirm", "/account/password"}
+	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/logout/confirm", "/account/password", "/account/verification",
+		"/password/forgot", "/password/reset", "/email/verify", "/invitation"}
 	if !slices.Equal(posts, want) {
 		t.Errorf("routes %v", posts)
 	}

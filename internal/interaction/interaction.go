@@ -16,6 +16,8 @@
 //	signin.go    e-mail and password
 //	session.go   the session and its cookie; device.go the known-device cookie
 //	logout.go, account.go, password.go
+//	invitation.go, forgot.go, verification.go: what mailed links lead to; letter.go
+//	errands.go   what an answer does not wait for
 //	errors.go    the one writer of errors
 package interaction
 
@@ -32,6 +34,9 @@ import (
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/invitation"
+	"github.com/signet-id/signet/internal/mail"
+	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/ratelimit"
 	"github.com/signet-id/signet/internal/secret"
@@ -67,8 +72,8 @@ type Endings interface {
 	// EndLapsed ends what hangs on a session that is itself over already.
 	EndLapsed(ctx context.Context, s id.Session, keep time.Duration) (ended bool, err error)
 	// ChangePassword replaces the password and ends all that was had by the old one, save in the
-	// session except.
-	ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error
+	// session except. letter tells the person.
+	ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration, letter mail.Sealed) error
 }
 
 // People finds people and where they belong.
@@ -90,6 +95,23 @@ type Consents interface {
 	SaveConsent(ctx context.Context, tenant id.Tenant, user id.User, clientID client.ID, scopes []string) error
 }
 
+// Invitations finds and accepts invitations by the digest of the secret in their link.
+type Invitations interface {
+	Offer(ctx context.Context, token secret.Hash) (invitation.Offer, error)
+	// Accept is errdefs.ErrNotFound when there is nothing to accept for the person, and
+	// errdefs.ErrConflict when somebody has the address of a new account already.
+	Accept(ctx context.Context, token secret.Hash, a invitation.Acceptance) error
+}
+
+// Links stores the links that are mailed to people, under the digest of their secret.
+type Links interface {
+	Issue(ctx context.Context, l maillink.Link, token secret.Hash, letter mail.Sealed, e audit.Event) error
+	// Find is errdefs.ErrNotFound for a link that cannot be used at now. So are the two that use one.
+	Find(ctx context.Context, p maillink.Purpose, token secret.Hash, now time.Time) (maillink.Link, directory.User, error)
+	Verify(ctx context.Context, token secret.Hash, now time.Time, e audit.Event) (id.User, error)
+	ResetPassword(ctx context.Context, token secret.Hash, encoded string, now time.Time, keep time.Duration, letter mail.Sealed, e audit.Event) error
+}
+
 // Recorder takes audit events.
 type Recorder interface {
 	// Record returns at once; what cannot be stored goes to the log.
@@ -105,15 +127,23 @@ type Observer interface {
 
 // Config is everything the interaction needs; all of it is required unless it says otherwise.
 type Config struct {
-	URL       string // the issuer identifier, without a trailing slash
-	Issuer    Issuer
-	Pages     *ui.Renderer
-	Clients   Clients
-	Sessions  Sessions
-	Endings   Endings
-	People    People
-	Passwords Passwords
-	Consents  Consents
+	URL         string // the issuer identifier, without a trailing slash
+	Issuer      Issuer
+	Pages       *ui.Renderer
+	Clients     Clients
+	Sessions    Sessions
+	Endings     Endings
+	People      People
+	Passwords   Passwords
+	Consents    Consents
+	Invitations Invitations
+	Links       Links
+	// Letters seals what people are told by e-mail. Without a mail server they are told nothing,
+	// and pages that need it say so.
+	Letters *mail.Writer
+	// Requests holds off those who have messages sent; its counters are not those of Limiter.
+	Requests  *ratelimit.Limiter
+	LinkLives LinkLives
 	Limiter   *ratelimit.Limiter
 	Hasher    *password.Hasher
 	Rules     *password.Rules
@@ -132,6 +162,9 @@ type Config struct {
 	Log    *slog.Logger
 }
 
+// LinkLives is how long mailed links can be used.
+type LinkLives struct{ Verify, Reset time.Duration }
+
 // maxAccessToken is the longest life of an access token that hangs on a session: the cutoff of
 // an ended session is kept that long.
 const maxAccessToken = 24 * time.Hour
@@ -141,6 +174,7 @@ type Interaction struct {
 	Config
 	cookies cookies
 	guard   *http.CrossOriginProtection
+	errands errands
 }
 
 // New returns the interaction of c. The error names what is wrong with the URL.
@@ -149,7 +183,7 @@ func New(c Config) (*Interaction, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("interaction: the issuer URL is not an absolute http or https URL")
 	}
-	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection()}
+	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection(), errands: newErrands()}
 	// Behind a proxy that rewrites Host the issuer's own origin would look foreign.
 	if err := i.guard.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, errors.New("interaction: the issuer URL has no usable origin")
@@ -170,6 +204,11 @@ const (
 	pathConsent       = "/consent"
 	pathAccount       = "/account"
 	pathPassword      = "/account/password"
+	pathVerification  = "/account/verification"
+	pathForgot        = "/password/forgot"
+	pathReset         = "/password/reset"
+	pathVerify        = "/email/verify"
+	pathInvitation    = "/invitation"
 	pathLogoutConfirm = "/logout/confirm"
 	pathLogoutDone    = "/logout/done"
 	pathAuthorize     = "/authorize"
@@ -204,6 +243,15 @@ func (i *Interaction) Routes() []Route {
 		get(pathAccount, i.account),
 		get(pathPassword, i.passwordForm),
 		post(pathPassword, i.changePassword),
+		post(pathVerification, i.sendVerification),
+		get(pathForgot, i.forgotForm),
+		post(pathForgot, i.forgot),
+		get(pathReset, i.resetForm),
+		post(pathReset, i.reset),
+		get(pathVerify, i.verifyForm),
+		post(pathVerify, i.verifyEmail),
+		get(pathInvitation, i.invitation),
+		post(pathInvitation, i.acceptInvitation),
 		get("/.well-known/change-password", redirectTo(pathPassword)), // W3C well-known URL
 		{http.MethodGet, ui.StaticPrefix, i.Pages.Static()},
 	}

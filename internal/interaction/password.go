@@ -101,7 +101,10 @@ func (i *Interaction) changePassword(w http.ResponseWriter, r *http.Request) err
 		i.showPassword(w, r, http.StatusBadRequest, p)
 		return nil
 	}
-	problem, err := i.judge(r, u, current, chosen)
+	problem, err := ui.PasswordSame, error(nil)
+	if current.Hash() != chosen.Hash() {
+		problem, err = i.judge(r, u, chosen)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,10 +120,7 @@ func (i *Interaction) changePassword(w http.ResponseWriter, r *http.Request) err
 }
 
 // judge says what is wrong with the chosen password, if anything.
-func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen secret.Text) (ui.PasswordProblem, error) {
-	if current.Hash() == chosen.Hash() {
-		return ui.PasswordSame, nil
-	}
+func (i *Interaction) judge(r *http.Request, u directory.User, chosen secret.Text) (ui.PasswordProblem, error) {
 	memberships, err := i.People.ListMemberships(r.Context(), u.ID, directory.Among{})
 	if err != nil {
 		return "", err
@@ -129,7 +129,12 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 	for _, m := range memberships {
 		known.Words = append(known.Words, m.Tenant.Name, m.Tenant.Slug)
 	}
-	err = i.Rules.Check(chosen, known)
+	return i.obeys(chosen, known)
+}
+
+// obeys says which rule a password breaks, if any, knowing whose it is.
+func (i *Interaction) obeys(chosen secret.Text, known password.Context) (ui.PasswordProblem, error) {
+	err := i.Rules.Check(chosen, known)
 	if err == nil {
 		return "", nil
 	}
@@ -153,6 +158,15 @@ func (i *Interaction) judge(r *http.Request, u directory.User, current, chosen s
 	}
 }
 
+// hash returns what is stored of a password that obeys the rules.
+func (i *Interaction) hash(ctx context.Context, chosen secret.Text) (string, error) {
+	encoded, err := i.Hasher.Hash(ctx, chosen)
+	if errors.Is(err, errdefs.ErrInvalid) {
+		return "", badRequest("the new password is too long")
+	}
+	return encoded, err
+}
+
 // changeTimeout bounds a change of password once it has begun.
 const changeTimeout = 10 * time.Second
 
@@ -160,17 +174,14 @@ const changeTimeout = 10 * time.Second
 // applications, and gives this browser a new token: whoever had got in before is out.
 func (i *Interaction) setPassword(w http.ResponseWriter, r *http.Request, v visit, u directory.User, chosen secret.Text) error {
 	ctx := r.Context()
-	encoded, err := i.Hasher.Hash(ctx, chosen)
-	if errors.Is(err, errdefs.ErrInvalid) {
-		return badRequest("the new password is too long")
-	}
+	encoded, err := i.hash(ctx, chosen)
 	if err != nil {
 		return err
 	}
 	// From here on nothing stops when the browser goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 	defer cancel()
-	if err := i.Endings.ChangePassword(ctx, u.ID, encoded, v.session.ID, maxAccessToken); err != nil {
+	if err := i.Endings.ChangePassword(ctx, u.ID, encoded, v.session.ID, maxAccessToken, i.passwordNotice(ctx, u)); err != nil {
 		return err
 	}
 	now := i.Now()

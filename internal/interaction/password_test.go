@@ -12,6 +12,7 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/interaction"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/secret"
 )
 
@@ -58,9 +59,9 @@ type hangingUp struct {
 	hangUp context.CancelFunc
 }
 
-func (p *hangingUp) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
+func (p *hangingUp) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration, letter mail.Sealed) error {
 	p.hangUp()
-	return p.Endings.ChangePassword(ctx, user, encoded, except, keep)
+	return p.Endings.ChangePassword(ctx, user, encoded, except, keep, letter)
 }
 
 func TestANewPasswordEndsTheOtherSessionsAlsoWhenTheBrowserHangsUp(t *testing.T) {

@@ -24,24 +24,71 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 	if err != nil {
 		return err
 	}
+	next := nextAfter(query)
 	if v.signedIn() && !query.Has(fieldSwitch) {
-		return redirect(w, pathAccount)
+		return redirect(w, next.url())
 	}
 	if query.Has(fieldCookie) && len(r.CookiesNamed(i.cookies.device)) == 0 {
 		return errNoCookie()
 	}
-	return i.showSignIn(w, r, http.StatusOK, nil, ui.SignIn{Notice: plainNotice(v, query)})
+	p := ui.SignIn{Notice: plainNotice(v, query), Form: next.form()}
+	if next.invitation != "" {
+		p.Notice, p.Email = ui.NoticeInvited, i.invitedAddress(r, next.invitation)
+	}
+	return i.showSignIn(w, r, http.StatusOK, nil, p)
+}
+
+// next is where a sign-in without a request leads: to the account page, or back to the
+// invitation that somebody came with.
+type next struct{ invitation string }
+
+// nextAfter reads it from a query or form. What cannot be a token is none, so that nothing else
+// gets into an address.
+func nextAfter(form url.Values) next {
+	if token := form.Get(fieldInvitation); isToken(token) {
+		return next{invitation: token}
+	}
+	return next{}
+}
+
+func (n next) url() string {
+	if n.invitation != "" {
+		return pathInvitation + "?" + fieldToken + "=" + n.invitation
+	}
+	return pathAccount
+}
+
+// afterSignIn is url for somebody whose browser was just given a cookie.
+func (n next) afterSignIn() string {
+	if n.invitation != "" {
+		return n.url() + "&" + fieldCookie + "=1"
+	}
+	return n.url() + "?" + fieldCookie + "=1"
+}
+
+// form carries it through the sign-in form.
+func (n next) form() ui.Form {
+	if n.invitation == "" {
+		return ui.Form{}
+	}
+	return ui.Form{Hidden: []ui.Hidden{{Name: fieldInvitation, Value: n.invitation}}}
 }
 
 // showSignIn renders the sign-in page of s, or of no request at all.
 func (i *Interaction) showSignIn(w http.ResponseWriter, r *http.Request, status int, s *step, p ui.SignIn) error {
-	p.Form = ui.Form{Action: pathLogin}
+	p.Form.Action = pathLogin
+	if i.Letters.Enabled() {
+		p.ForgotURL = pathForgot
+	}
 	if s != nil {
 		form, err := i.form(s.req, pathLogin)
 		if err != nil {
 			return err
 		}
 		p.Form, p.Frame, p.Client = form, frame(*s), ui.Client{Name: s.client.Name}
+		if p.ForgotURL != "" {
+			p.ForgotURL += "?" + fieldFlow + "=" + form.Hidden[0].Value
+		}
 	}
 	i.render(w, r, status, p)
 	return nil
@@ -56,7 +103,7 @@ func hint(req authorization.Request) string {
 }
 
 func signInNotice(s step, query url.Values) ui.Notice {
-	if s.visit.signedIn() && !query.Has(fieldSwitch) {
+	if s.visit.signedIn() && !query.Has(fieldSwitch) && !query.Has(fieldReset) {
 		return ui.NoticeSignInAgain
 	}
 	return plainNotice(s.visit, query)
@@ -64,6 +111,8 @@ func signInNotice(s step, query url.Values) ui.Notice {
 
 func plainNotice(v visit, query url.Values) ui.Notice {
 	switch {
+	case query.Has(fieldReset):
+		return ui.NoticePasswordReset
 	case query.Has(fieldSwitch):
 		return ui.NoticeAccountSwitched
 	case v.presented && !v.signedIn():
@@ -100,7 +149,7 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 
 	email, pass := strings.TrimSpace(form.Get(ui.FieldEmail)), secret.New(form.Get(ui.FieldPassword))
-	p := ui.SignIn{Email: clip(email, directory.MaxEmail)}
+	p := ui.SignIn{Email: clip(email, directory.MaxEmail), Form: nextAfter(form).form()}
 	if email == "" || pass.Empty() {
 		p.Problem = ui.ProblemMissing
 		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
@@ -132,7 +181,7 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 	i.Observer.SignIn("success")
 	i.remember(w, known, out.user.ID)
 	if pending == nil {
-		return redirect(w, pathAccount+"?"+fieldCookie+"=1")
+		return redirect(w, nextAfter(form).afterSignIn())
 	}
 	return i.proceed(w, r, pending.req, fieldCookie)
 }

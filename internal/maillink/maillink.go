@@ -42,10 +42,3 @@ func New(p Purpose, u directory.User, now time.Time, lifetime time.Duration) (Li
 	}
 	return Link{Purpose: p, User: u.ID, Email: normalized, CreatedAt: now, ExpiresAt: now.Add(lifetime)}, secret.Generate(), nil
 }
-
-// Letter is a message ready for the outbox: rendered, and sealed under the master key, because its
-// text holds the link.
-type Letter struct {
-	ID   [16]byte
-	Body []byte
-}

@@ -15,7 +15,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/invitation"
-	"github.com/signet-id/signet/internal/maillink"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/secret"
 )
@@ -51,7 +51,7 @@ func (s Invitations) Find(ctx context.Context, tenant id.Tenant, i id.Invitation
 // Create stores an invitation with the message that carries its link. What is pending for the
 // address is renewed and keeps its identifier; the link sent before is void. The refusals tell
 // what members of the tenant know: whether the address has an account elsewhere is not looked at.
-func (s Invitations) Create(ctx context.Context, a admin.Act, i invitation.Invitation, token secret.Hash, letter maillink.Letter) (created invitation.Invitation, replayed bool, err error) {
+func (s Invitations) Create(ctx context.Context, a admin.Act, i invitation.Invitation, token secret.Hash, letter mail.Sealed) (created invitation.Invitation, replayed bool, err error) {
 	normalized, err := directory.NormalizeEmail(i.Email)
 	if err != nil {
 		return created, false, err
@@ -107,7 +107,7 @@ func mayInvite(ctx context.Context, q *sqlcgen.Queries, i invitation.Invitation,
 }
 
 // Resend gives an invitation that was neither accepted nor revoked a new link and a new expiry.
-func (s Invitations) Resend(ctx context.Context, a admin.Act, tenant id.Tenant, i id.Invitation, token secret.Hash, expires time.Time, letter maillink.Letter) (invitation.Invitation, error) {
+func (s Invitations) Resend(ctx context.Context, a admin.Act, tenant id.Tenant, i id.Invitation, token secret.Hash, expires time.Time, letter mail.Sealed) (invitation.Invitation, error) {
 	var out invitation.Invitation
 	_, _, err := s.db.act(ctx, "send invitation again", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.RenewInvitation(ctx, sqlcgen.RenewInvitationParams{

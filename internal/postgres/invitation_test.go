@@ -14,13 +14,13 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/invitation"
-	"github.com/signet-id/signet/internal/maillink"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/secret"
 )
 
 // letter is a message as the outbox stores it.
-func letter() maillink.Letter {
-	return maillink.Letter{ID: id.NewUUID(time.Now()), Body: []byte("sealed")}
+func letter() mail.Sealed {
+	return mail.Sealed{ID: id.NewUUID(time.Now()), Body: []byte("sealed")}
 }
 
 func act(action audit.Action) admin.Act {

@@ -10,6 +10,7 @@ import (
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/revocation"
@@ -25,7 +26,7 @@ func (db *DB) MailLinks() MailLinks { return MailLinks{db} }
 
 // Issue stores a link with the message that carries it and the record of it. Links issued before
 // stay good. errdefs.ErrConflict says that the account is disabled or has another address by now.
-func (s MailLinks) Issue(ctx context.Context, l maillink.Link, token secret.Hash, letter maillink.Letter, e audit.Event) error {
+func (s MailLinks) Issue(ctx context.Context, l maillink.Link, token secret.Hash, letter mail.Sealed, e audit.Event) error {
 	return s.db.inTx(ctx, "issue link", func(q *sqlcgen.Queries) error {
 		if err := issue(ctx, q, l, token, letter); err != nil {
 			return err
@@ -35,14 +36,14 @@ func (s MailLinks) Issue(ctx context.Context, l maillink.Link, token secret.Hash
 }
 
 // IssueAs is Issue as an act of the administration.
-func (s MailLinks) IssueAs(ctx context.Context, a admin.Act, l maillink.Link, token secret.Hash, letter maillink.Letter) error {
+func (s MailLinks) IssueAs(ctx context.Context, a admin.Act, l maillink.Link, token secret.Hash, letter mail.Sealed) error {
 	_, _, err := s.db.act(ctx, "issue link", a, func(q *sqlcgen.Queries) (string, error) {
 		return l.User.String(), issue(ctx, q, l, token, letter)
 	})
 	return err
 }
 
-func issue(ctx context.Context, q *sqlcgen.Queries, l maillink.Link, token secret.Hash, letter maillink.Letter) error {
+func issue(ctx context.Context, q *sqlcgen.Queries, l maillink.Link, token secret.Hash, letter mail.Sealed) error {
 	n, err := q.InsertMailLink(ctx, sqlcgen.InsertMailLinkParams{
 		TokenHash: token[:], Purpose: string(l.Purpose), UserID: l.User.UUID(), EmailNormalized: l.Email, Flow: l.Flow,
 		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
@@ -56,9 +57,12 @@ func issue(ctx context.Context, q *sqlcgen.Queries, l maillink.Link, token secre
 	return queue(ctx, q, letter)
 }
 
-// queue puts a message into the outbox.
-func queue(ctx context.Context, q *sqlcgen.Queries, l maillink.Letter) error {
-	return q.QueueLetter(ctx, sqlcgen.QueueLetterParams{ID: l.ID, Sealed: l.Body})
+// queue puts a message into the outbox; the zero one is none, when no mail server is configured.
+func queue(ctx context.Context, q *sqlcgen.Queries, m mail.Sealed) error {
+	if len(m.Body) == 0 {
+		return nil
+	}
+	return enqueueMail(ctx, q, m)
 }
 
 // Find returns a link that can be used at now, and whose it is, without using it;
@@ -93,7 +97,7 @@ func (s MailLinks) Verify(ctx context.Context, token secret.Hash, now time.Time,
 // a verified address, and everything that was had by the old password ends as in
 // Sessions.ChangePassword. Other links that would reset it are void. letter tells the person.
 // errdefs.ErrNotFound is that of Find.
-func (s MailLinks) ResetPassword(ctx context.Context, token secret.Hash, encoded string, now time.Time, keep time.Duration, letter maillink.Letter, e audit.Event) error {
+func (s MailLinks) ResetPassword(ctx context.Context, token secret.Hash, encoded string, now time.Time, keep time.Duration, letter mail.Sealed, e audit.Event) error {
 	var cut []revocation.Cutoff
 	err := s.db.inTx(ctx, "reset password", func(q *sqlcgen.Queries) error {
 		l, err := use(ctx, q, maillink.ResetPassword, token, now)

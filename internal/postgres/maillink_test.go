@@ -129,7 +129,7 @@ func TestAChangedPasswordVoidsLinksThatWouldResetIt(t *testing.T) {
 	t.Parallel()
 	w := build(t)
 	token, verify := w.link(t, maillink.ResetPassword), w.link(t, maillink.VerifyEmail)
-	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour, letter()))
 	notFound(t, "the link", w.reset(t, token, "hash-3"))
 	_, err := w.MailLinks().Verify(t.Context(), verify.Hash(), time.Now(), audit.Event{At: time.Now(), Action: audit.EmailVerified})
 	must(t, err) // it gives nobody anything

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/revocation"
@@ -136,14 +137,17 @@ func (s Sessions) EndLapsed(ctx context.Context, b id.Session, keep time.Duratio
 // everything that somebody who knew the old one may have: every session but one, with what
 // hangs on those that ran out already, codes not yet redeemed, the grants that outlive their
 // session, and links that would reset it. keep is the longest that an access token can still live.
-func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration) error {
+// letter tells the person.
+func (s Sessions) ChangePassword(ctx context.Context, user id.User, encoded string, except id.Session, keep time.Duration, letter mail.Sealed) error {
 	var cut []revocation.Cutoff
 	err := s.db.inTx(ctx, "change password", func(q *sqlcgen.Queries) (err error) {
 		if _, err = q.LockUser(ctx, user.UUID()); err != nil {
 			return err
 		}
-		cut, err = s.db.changePassword(ctx, q, user, encoded, except, keep)
-		return err
+		if cut, err = s.db.changePassword(ctx, q, user, encoded, except, keep); err != nil {
+			return err
+		}
+		return queue(ctx, q, letter)
 	})
 	if err == nil {
 		s.db.stored(cut...)

@@ -11,6 +11,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/session"
 )
@@ -111,7 +112,7 @@ func TestAChangeOfPasswordEndsOtherSessionsAndSparesThisOneAndOtherPeople(t *tes
 	w := build(t)
 	w.begin(t, w.ada, secret.New("phone"))
 	w.begin(t, w.linus, secret.New("linus"))
-	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour, mail.Sealed{}))
 	if got, err := w.Directory().FindPassword(t.Context(), w.ada); err != nil || got.Encoded != "hash-2" {
 		t.Errorf("the password is %q, %v", got.Encoded, err)
 	}
@@ -148,7 +149,7 @@ func TestWhatALapsedSessionLeftBehindCanBeEnded(t *testing.T) {
 	w := build(t)
 	family := w.family(t, nil)
 	w.exec(t, "DELETE FROM browser_session")
-	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", id.NewSession(time.Now()), time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", id.NewSession(time.Now()), time.Hour, mail.Sealed{}))
 	if f, err := w.Grants().FindFamily(t.Context(), family); err != nil || f.RevokedAt.IsZero() {
 		t.Errorf("a change of password passed by what a deleted session left behind: %v", err)
 	}
@@ -162,7 +163,7 @@ func TestAChangeOfPasswordEndsGrantsThatOutliveTheirSessionAndCodesOnTheirWay(t 
 	stolen := w.family(t, elsewhere)
 	kept := w.family(t, func(a *grant.Authorization) { a.Offline = true })
 	redemption, _ := w.code(t, elsewhere)
-	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour, mail.Sealed{}))
 	if f, err := w.Grants().FindFamily(t.Context(), stolen); err != nil || f.RevokedAt.IsZero() {
 		t.Errorf("an offline grant of another session lives on: %v", err)
 	}
@@ -182,7 +183,7 @@ func TestASignInProvenByAPasswordThatChangedMeanwhileDoesNotBegin(t *testing.T) 
 	must(t, w.Directory().SetPassword(t.Context(), w.ada, "hash-1"))
 	before, err := w.Directory().FindPassword(t.Context(), w.ada)
 	must(t, err)
-	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour))
+	must(t, w.Sessions().ChangePassword(t.Context(), w.ada, "hash-2", w.session.ID, time.Hour, mail.Sealed{}))
 	begin := func(provenBy time.Time) error {
 		s := session.New(w.ada, time.Now(), session.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
 		s.ProvenBy = provenBy
@@ -219,7 +220,7 @@ func TestNoSignInSlipsPastAChangeOfPassword(t *testing.T) {
 			})
 		}
 		wg.Go(func() {
-			if err := w.Sessions().ChangePassword(context.Background(), w.ada, "new", w.session.ID, time.Hour); err != nil {
+			if err := w.Sessions().ChangePassword(context.Background(), w.ada, "new", w.session.ID, time.Hour, mail.Sealed{}); err != nil {
 				t.Error(err)
 			}
 		})

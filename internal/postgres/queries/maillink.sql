@@ -34,9 +34,6 @@ UPDATE mail_link SET used_at = now() WHERE user_id = @user_id AND purpose = @pur
 UPDATE user_account SET email_verified = true, version = version + 1, updated_at = now()
  WHERE id = @id AND NOT email_verified;
 
--- name: QueueLetter :exec
-INSERT INTO mail_outbox (id, sealed, created_at, next_attempt_at) VALUES (@id, @sealed, now(), now());
-
 -- name: DeleteOldMailLinks :execrows
 DELETE FROM mail_link WHERE ctid IN (
     SELECT l.ctid FROM mail_link l WHERE l.expires_at < now() - interval '1 day'

@@ -162,20 +162,6 @@ func (q *Queries) LockUser(ctx context.Context, id [16]byte) (UserAccount, error
 	return i, err
 }
 
-const queueLetter = `-- name: QueueLetter :exec
-INSERT INTO mail_outbox (id, sealed, created_at, next_attempt_at) VALUES ($1, $2, now(), now())
-`
-
-type QueueLetterParams struct {
-	ID     [16]byte
-	Sealed []byte
-}
-
-func (q *Queries) QueueLetter(ctx context.Context, arg QueueLetterParams) error {
-	_, err := q.db.Exec(ctx, queueLetter, arg.ID, arg.Sealed)
-	return err
-}
-
 const useMailLink = `-- name: UseMailLink :one
 UPDATE mail_link l SET used_at = $1::timestamptz
   FROM user_account u
