@@ -12,6 +12,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/mail"
 )
 
 func to(g id.Grant, generation uint32, organization string) grant.Switch {
@@ -42,7 +43,7 @@ func TestNothingThatEndsGrantsOverlooksASwitchUnderWay(t *testing.T) {
 	}{
 		"the session ends": {nil, func(ctx context.Context, w *world) error { return w.Sessions().End(ctx, w.session.ID, keep) }},
 		"the password changes": {offline, func(ctx context.Context, w *world) error {
-			return w.Sessions().ChangePassword(ctx, w.ada, "hash-2", id.Session{}, keep)
+			return w.Sessions().ChangePassword(ctx, w.ada, "hash-2", id.Session{}, keep, mail.Sealed{})
 		}},
 		"the member is removed": {offline, func(ctx context.Context, w *world) error {
 			return w.Members().Remove(ctx, did(audit.MemberRemoved), w.globex, w.ada, keep)
