@@ -32,8 +32,8 @@ type Export struct {
 type Realm struct {
 	Name        string // of the realm; "" in a file that holds users alone
 	DisplayName string
-	Tenant      string // slug
-	Roles       []RealmRole
+	Tenant      string      // slug
+	Roles       []RealmRole // none before those that it includes
 	Users       int64
 	Clients     int // which are not imported
 }
@@ -327,22 +327,22 @@ func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
 	for _, role := range r.roles {
 		byName[role.Name] = role
 	}
-	called := func(role string) string {
+	called := func(role string) (name string, kept bool) {
 		if name, ok := o.Roles[role]; ok {
-			return name
+			return name, name != ""
 		}
 		switch {
 		case builtIn(role, r.Name):
-			return ""
+			return "", false
 		case role == admin.AdminRole:
-			return "realm-" + admin.AdminRole
+			return "realm-" + admin.AdminRole, true
 		}
-		return roleName(role)
+		return roleName(role), true
 	}
 	// means follows what a role that is left out includes, up to roles that are not.
 	var means func(role string, seen []string) []string
 	means = func(role string, seen []string) (names []string) {
-		if name := called(role); name != "" {
+		if name, kept := called(role); kept {
 			return []string{name}
 		}
 		if slices.Contains(seen, role) {
@@ -355,8 +355,8 @@ func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
 	}
 	for _, role := range r.roles {
 		rules.direct[role.Name] = means(role.Name, nil)
-		name := called(role.Name)
-		if name == "" {
+		name, kept := called(role.Name)
+		if !kept {
 			continue
 		}
 		made := RealmRole{Name: name, From: role.Name, Description: described(role.Description)}
@@ -366,7 +366,8 @@ func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
 		rules.roles = append(rules.roles, made)
 	}
 	rules.addGroups(r.groups, "", "", o, rules.direct)
-	return rules, rules.distinct(r.Name)
+	err := rules.distinct(r.Name)
+	return rules, err
 }
 
 func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o KeycloakOptions, direct map[string][]string) {
@@ -397,20 +398,50 @@ func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o 
 }
 
 // distinct refuses two roles that would become one, which gave people what they never had, and
-// tidies what each includes.
+// puts roles behind those that they include.
 func (rules *roleRules) distinct(realm string) error {
-	from := make(map[string]string, len(rules.roles))
+	at := make(map[string]int, len(rules.roles))
 	for i, role := range rules.roles {
 		if directory.CheckRoleName("", role.Name) != nil {
 			return invalid("realm %q: no role can be called %q: rename %q", shorten(realm), shorten(role.Name), shorten(role.From))
 		}
-		if other, taken := from[role.Name]; taken {
-			return invalid("realm %q: %q and %q would both become the role %q: rename one of them", shorten(realm), shorten(other), shorten(role.From), role.Name)
+		if other, taken := at[role.Name]; taken {
+			return invalid("realm %q: %q and %q would both become the role %q: rename one of them", shorten(realm), shorten(rules.roles[other].From), shorten(role.From), role.Name)
 		}
-		from[role.Name] = role.From
+		at[role.Name] = i
 		slices.Sort(role.Includes)
 		rules.roles[i].Includes = slices.DeleteFunc(slices.Compact(role.Includes), func(s string) bool { return s == role.Name })
 	}
+	var ordered []RealmRole
+	const open, done = 1, 2
+	state := make([]int, len(rules.roles))
+	var visit func(i int) error
+	visit = func(i int) error {
+		role := rules.roles[i]
+		switch state[i] {
+		case done:
+			return nil
+		case open:
+			return invalid("realm %q: the role %q includes itself through others: take it out of one of them", shorten(realm), shorten(role.From))
+		}
+		state[i] = open
+		for _, name := range role.Includes {
+			if included, ok := at[name]; ok {
+				if err := visit(included); err != nil {
+					return err
+				}
+			}
+		}
+		state[i] = done
+		ordered = append(ordered, role)
+		return nil
+	}
+	for i := range rules.roles {
+		if err := visit(i); err != nil {
+			return err
+		}
+	}
+	rules.roles = ordered
 	return nil
 }
 

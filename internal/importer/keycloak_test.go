@@ -35,8 +35,8 @@ func TestRealmsBecomeTenantsWithTheirRolesAndGroups(t *testing.T) {
 	t.Parallel()
 	want := []Realm{
 		{Name: "harbour", DisplayName: "Harbour & Sons", Tenant: "harbour", Users: 12, Clients: 2, Roles: []RealmRole{
-			{Name: "realm-admin", From: "admin", Description: "Runs the realm", Includes: []string{"pilot"}},
 			{Name: "pilot", From: "pilot", Description: "Brings ships in"},
+			{Name: "realm-admin", From: "admin", Description: "Runs the realm", Includes: []string{"pilot"}},
 			{Name: "harbour-guest", From: "harbour guest"},
 			{Name: "group.staff", From: "/staff", Includes: []string{"pilot"}},
 			{Name: "group.staff.dock-hands", From: "/staff/dock hands", Includes: []string{"group.staff"}},
@@ -147,6 +147,8 @@ func TestExportsThatWouldMixThingsUpAreRefused(t *testing.T) {
 		"a reserved tenant":        {`{"realm":"a"}`, KeycloakOptions{Tenant: "signet"}, "another slug"},
 		"no name":                  {`{"users":[]}`, KeycloakOptions{}, "does not name its realm"},
 		"one name for two roles":   {`{"realm":"a","roles":{"realm":[{"name":"a b"},{"name":"a-b"}]}}`, KeycloakOptions{}, "both become the role"},
+		"roles in a circle":        {`{"realm":"a","roles":{"realm":[{"name":"x","composites":{"realm":["y"]}},{"name":"y","composites":{"realm":["x"]}}]}}`, KeycloakOptions{}, "includes itself"},
+		"a role without a letter":  {`{"realm":"a","roles":{"realm":[{"name":"??"}]}}`, KeycloakOptions{}, "no role can be called"},
 		"no JSON":                  {`email,name`, KeycloakOptions{}, "JSON"},
 		"no object":                {`[1]`, KeycloakOptions{}, "byte 1"},
 		"the end is missing":       {`{"realm":"a","users":[{"email":`, KeycloakOptions{}, "ends in the middle"},
