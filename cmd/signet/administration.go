@@ -11,7 +11,7 @@ import (
 func (p *program) administration() *cli.CLI {
 	return &cli.CLI{
 		Environ: p.environ, Stdin: os.Stdin, Stdout: p.stdout, Stderr: p.stderr,
-		Interactive: terminal(os.Stdin) && terminal(p.stderr), Colour: p.colour(),
+		Interactive: terminal(os.Stdin) && terminal(p.stderr), Colour: p.colour(), Progress: terminal(p.stderr),
 		Now: time.Now, Open: cli.OpenBrowser(p.getenv), Version: build().Version,
 	}
 }

@@ -36,7 +36,8 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/ui", may: "internal/errdefs"},
 	{of: "internal/server", may: "internal/config internal/telemetry internal/errdefs"},
 	// The administrator's side: it knows the server by its API alone.
-	{of: "internal/cli", may: "internal/cli/login internal/manifest internal/errdefs internal/secret pkg/adminclient"},
+	{of: "internal/cli", may: "internal/cli/login internal/cli/importjob internal/importer internal/manifest internal/errdefs internal/secret pkg/adminclient"},
+	{of: "internal/cli/importjob", may: inner + " pkg/adminclient"},
 	{of: "internal/cli/login", may: "internal/errdefs internal/filelock internal/secret"},
 	{of: "internal/manifest", may: "internal/errdefs internal/secret pkg/adminclient"},
 	// The way out: messages to a mail server, and a mail server for development and tests.

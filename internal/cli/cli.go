@@ -7,6 +7,7 @@
 //	explain.go      errors for people
 //	ask.go          confirmation
 //	tenants.go, …   a file per noun
+//	import.go       people from another system, over package importjob
 //	apply.go        apply and export, over package manifest
 //
 // It takes the environment, the clock and the terminal as values, so that a test runs it as
@@ -52,6 +53,7 @@ type CLI struct {
 	Stdout, Stderr io.Writer
 	Interactive    bool // a person is at the terminal to be asked
 	Colour         bool // Stdout shows colours
+	Progress       bool // Stderr shows how far something is
 	Now            func() time.Time
 	Open           func(ctx context.Context, address string) error // opens a browser
 	Version        string
@@ -64,7 +66,7 @@ type CLI struct {
 func (c *CLI) Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(),
-		c.tenantCommand(), c.auditCommand(),
+		c.tenantCommand(), c.importCommand(), c.auditCommand(),
 	}
 	for _, cmd := range nouns {
 		f := cmd.PersistentFlags()
