@@ -40,7 +40,7 @@ func startDev(t *testing.T, dataDir string, environ ...string) *devProcess {
 	p := &devProcess{out: &output{}, exited: make(chan struct{})}
 	// TestMain makes a test binary that is called signet the command itself.
 	p.cmd = &exec.Cmd{
-		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"},
+		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"},
 		Env: append(os.Environ(), environ...), Stdout: p.out, Stderr: p.out,
 	}
 	if err := p.cmd.Start(); err != nil {
@@ -239,6 +239,9 @@ func TestDevKeepsItsDataThroughCtrlCAndThroughBeingKilled(t *testing.T) {
 
 	first := startDev(t, dataDir)
 	first.machineReadsOrders(t)
+	if status, body := get(t, first.Mail); status != http.StatusOK || !strings.Contains(body, "No messages yet") {
+		t.Errorf("the mailbox: %d", status)
+	}
 	if status, _ := get(t, first.Ops+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz: %d", status)
 	}
@@ -248,7 +251,7 @@ func TestDevKeepsItsDataThroughCtrlCAndThroughBeingKilled(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dataDir, "master.key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("master.key: %v %v", info, err)
 	}
-	for _, want := range []string{first.Frontend, first.Orders, first.Issuer, "ada@acme.example", "Ctrl-C stops everything; data is kept in"} {
+	for _, want := range []string{first.Frontend, first.Orders, first.Issuer, first.Mail, "ada@acme.example", "Ctrl-C stops everything; data is kept in"} {
 		if !strings.Contains(first.out.String(), want) {
 			t.Errorf("the terminal does not show %q\n%s", want, first.out)
 		}
@@ -293,7 +296,7 @@ func breakOff(t *testing.T, dataDir string, after time.Duration, sig os.Signal) 
 	}
 	var out output
 	cmd := &exec.Cmd{
-		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"},
+		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"},
 		Env: os.Environ(), Stderr: &out,
 	}
 	if err := cmd.Start(); err != nil {
@@ -358,7 +361,7 @@ func TestDevSaysInOneSentenceWhatIsInTheWay(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	busy := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	free := []string{"--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"}
+	free := []string{"--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"}
 	with := func(flags ...string) []string { return append(free[:len(free):len(free)], flags...) }
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -379,6 +382,7 @@ func TestDevSaysInOneSentenceWhatIsInTheWay(t *testing.T) {
 	}{
 		"a busy port":                  {with("--port", busy), "port " + busy + " for the identity server is in use by another program: stop that one, or choose another with --port"},
 		"a busy port of an app":        {with("--orders-port", busy), "choose another with --orders-port"},
+		"a busy port of the mailbox":   {with("--mail-port", busy), "choose another with --mail-port"},
 		"a port that does not exist":   {with("--frontend-port", "99999"), "choose one from 0 to 65535 with --frontend-port"},
 		"a file for a directory":       {with("--data-dir", file), "choose another data directory with --data-dir"},
 		"a dev.json that is none":      {with("--data-dir", broken), "remove it, and it is written again"},
@@ -405,7 +409,7 @@ func TestASecondDevOnTheSameDataIsTurnedAway(t *testing.T) {
 	dataDir := filepath.Join(t.TempDir(), "dev")
 	forgetAtEnd(t, dataDir)
 	p := startDev(t, dataDir)
-	if said := devFails(t, "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0"); !strings.Contains(said, "another signet dev uses the data directory") {
+	if said := devFails(t, "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"); !strings.Contains(said, "another signet dev uses the data directory") {
 		t.Error(said)
 	}
 	if said := devFails(t, "forget", "--data-dir", dataDir); !strings.Contains(said, "another signet dev uses the data directory") {

@@ -86,4 +86,3 @@ func TestWithoutAMailServerTheApplicationSaysSoAndServes(t *testing.T) {
 		t.Errorf("%d messages wait, %v", n, err)
 	}
 }
-

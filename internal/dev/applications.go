@@ -11,10 +11,12 @@ import (
 
 	"github.com/signet-id/signet/internal/demo/frontend"
 	"github.com/signet-id/signet/internal/demo/orders"
+	"github.com/signet-id/signet/internal/mailcatcher"
 )
 
-// serveApplications runs the demo frontend and the demo orders service until ctx ends. They are
-// outside applications: what they know of this program are the addresses that it gives them.
+// serveApplications runs the demo frontend, the demo orders service and the mailbox until ctx
+// ends. They are outside programs: what they know of this one are the addresses that it gives
+// them.
 func (r *run) serveApplications(ctx context.Context) error {
 	a := r.state.Addresses
 	page := frontend.New(frontend.Config{
@@ -25,17 +27,28 @@ func (r *run) serveApplications(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, 2)
+	box := mailcatcher.New(mailcatcher.Config{Now: r.Now, Log: r.log})
+	letters, err := box.Handler()
+	if err != nil {
+		return err
+	}
+	pages := func(ln net.Listener, h http.Handler) func(context.Context) error {
+		return func(ctx context.Context) error { return serveUntil(ctx, ln, h, r.log) }
+	}
+	services := []func(context.Context) error{
+		pages(r.ports.frontend.listener, page),
+		pages(r.ports.orders.listener, service),
+		pages(r.ports.mail.listener, letters),
+		func(ctx context.Context) error { return box.ServeSMTP(ctx, r.ports.smtp.listener) },
+	}
+	errs := make([]error, len(services))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i, app := range []struct {
-		listener net.Listener
-		handler  http.Handler
-	}{{r.ports.frontend.listener, page}, {r.ports.orders.listener, service}} {
+	for i, serve := range services {
 		wg.Go(func() {
-			defer cancel() // one does not go on without the other
-			errs[i] = serveUntil(ctx, app.listener, app.handler, r.log)
+			defer cancel() // none goes on without the others
+			errs[i] = serve(ctx)
 		})
 	}
 	wg.Wait()

@@ -1,6 +1,6 @@
 // Package dev runs Signet for people who try it or build against it: a private PostgreSQL, the
-// same server as `signet serve`, demo people, demo clients and two demo applications, all in
-// this process but for PostgreSQL, and all ended by one Ctrl-C.
+// same server as `signet serve`, demo people, demo clients, two demo applications and a mailbox that
+// gets all mail, all in this process but for PostgreSQL, and all ended by one Ctrl-C.
 //
 // It owns a data directory (files.go) and what is seeded (people.go, clients.go). It decides
 // nothing about identity: that is package app, which it configures like an operator would.
@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -161,6 +162,10 @@ func (r *run) ours() map[string]string {
 		"SIGNET_SERVER_SHUTDOWN_GRACE": "5s",
 		"SIGNET_DATABASE_URL":          r.database.Reveal(),
 		"SIGNET_KEYS_MASTER_FILE":      r.dir.master(),
+		"SIGNET_MAIL_HOST":             "127.0.0.1",
+		"SIGNET_MAIL_PORT":             strconv.Itoa(r.ports.smtp.number),
+		"SIGNET_MAIL_TLS":              "none",
+		"SIGNET_MAIL_FROM":             "no-reply@signet.example",
 	}
 }
 
@@ -171,7 +176,7 @@ func (r *run) configure() (config.Config, error) {
 	for _, kv := range r.Environ {
 		name, _, _ := strings.Cut(kv, "=")
 		_, decided := ours[name]
-		family := slices.ContainsFunc([]string{"SIGNET_DEV_", "SIGNET_DATABASE_", "SIGNET_KEYS_", "SIGNET_SERVER_TLS_"},
+		family := slices.ContainsFunc([]string{"SIGNET_DEV_", "SIGNET_DATABASE_", "SIGNET_KEYS_", "SIGNET_SERVER_TLS_", "SIGNET_MAIL_"},
 			func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 		if strings.HasPrefix(name, config.Prefix) && !decided && !family {
 			environ = append(environ, kv)

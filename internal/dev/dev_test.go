@@ -13,7 +13,7 @@ import (
 )
 
 func example() Addresses {
-	return Addresses{Issuer: "http://localhost:8080", Ops: "http://localhost:9090", Frontend: "http://localhost:8081", Orders: "http://localhost:8082"}
+	return Addresses{Issuer: "http://localhost:8080", Ops: "http://localhost:9090", Frontend: "http://localhost:8081", Orders: "http://localhost:8082", Mail: "http://localhost:8025"}
 }
 
 func TestWhatIsSeededPassesItsOwnChecks(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Ports are the TCP ports on 127.0.0.1 that dev listens on; 0 picks a free one.
-type Ports struct{ Issuer, Ops, Frontend, Orders int }
+type Ports struct{ Issuer, Ops, Frontend, Orders, Mail int }
 
 // Addresses are where a person or a script finds everything.
 type Addresses struct {
@@ -19,6 +19,7 @@ type Addresses struct {
 	Ops      string `json:"ops"`
 	Frontend string `json:"frontend"`
 	Orders   string `json:"orders"`
+	Mail     string `json:"mail"`
 }
 
 // port is a bound port.
@@ -32,9 +33,12 @@ func (p port) listen() string { return net.JoinHostPort("127.0.0.1", strconv.Ito
 // url names localhost, which browsers treat as a secure context and people recognise.
 func (p port) url() string { return "http://localhost:" + strconv.Itoa(p.number) }
 
-// openPorts are all four, bound before anything else starts, so that a busy one is known at
+// openPorts are all of them, bound before anything else starts, so that a busy one is known at
 // once and every URL can be written down before its server runs.
-type openPorts struct{ issuer, ops, frontend, orders port }
+type openPorts struct {
+	issuer, ops, frontend, orders, mail port
+	smtp                                port // for the server alone, so always a free one
+}
 
 func (p Ports) open(ctx context.Context) (*openPorts, error) {
 	o := &openPorts{}
@@ -49,6 +53,8 @@ func (p Ports) open(ctx context.Context) (*openPorts, error) {
 		{p.Ops, "health and metrics", "--ops-port", &o.ops, false},
 		{p.Frontend, "the demo frontend", "--frontend-port", &o.frontend, true},
 		{p.Orders, "the demo orders service", "--orders-port", &o.orders, true},
+		{p.Mail, "the pages of the mailbox", "--mail-port", &o.mail, true},
+		{0, "the mail server", "", &o.smtp, false},
 	} {
 		opened, err := openPort(ctx, want.number, want.reachable)
 		if err != nil {
@@ -91,7 +97,7 @@ func explainPort(err error, number int, purpose, flag string) error {
 }
 
 func (o *openPorts) addresses() Addresses {
-	return Addresses{Issuer: o.issuer.url(), Ops: o.ops.url(), Frontend: o.frontend.url(), Orders: o.orders.url()}
+	return Addresses{Issuer: o.issuer.url(), Ops: o.ops.url(), Frontend: o.frontend.url(), Orders: o.orders.url(), Mail: o.mail.url()}
 }
 
 // release hands the server's two ports over to it, which binds them itself.
@@ -103,7 +109,7 @@ func (o *openPorts) release() {
 
 // close gives up every port; closing one twice does no harm.
 func (o *openPorts) close() {
-	for _, p := range []port{o.issuer, o.ops, o.frontend, o.orders} {
+	for _, p := range []port{o.issuer, o.ops, o.frontend, o.orders, o.mail, o.smtp} {
 		if p.listener != nil {
 			_ = p.listener.Close()
 		}

@@ -14,7 +14,7 @@ type State struct {
 	// PID is the process that serves, present while it does: the file is complete and every
 	// address answers.
 	PID       int    `json:"pid,omitempty"`
-	Addresses        // issuer, ops, frontend, orders: URLs
+	Addresses        // issuer, ops, frontend, orders, mail: URLs
 	Audience  string `json:"audience"` // of the orders service
 	DataDir   string `json:"data_dir"`
 	Log       string `json:"log"`

@@ -30,6 +30,7 @@ func writeTable(w io.Writer, s State, colour bool) error {
 		{"Demo application", s.Frontend, "start here"},
 		{"Orders API", s.Orders, "audience " + s.Audience},
 		{"Identity server", s.Issuer, "the issuer"},
+		{"Mail", s.Mail, "what is sent to people"},
 		{"Discovery", s.Issuer + "/.well-known/openid-configuration", ""},
 		{"Health, metrics", s.Ops + "/readyz", "and /metrics"},
 	} {
