@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/app"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
@@ -29,6 +30,7 @@ import (
 type bootstrapFlags struct {
 	tenant, tenantName, email, name, role, passwordFile string
 	audience                                            string
+	installationAdmin                                   bool
 
 	client, clientName                    string
 	confidential, thirdParty              bool
@@ -46,6 +48,10 @@ in the database and all in one step. Nothing that exists is changed, except that
 same id is brought up to date; so it can be run again to add another person or client. A person
 who exists joins the tenant and keeps their name and password. The audit log says who was added.
 
+The first person of all administers the whole installation, beside what they do in their tenant:
+somebody has to. Give --installation-admin to add another one, or --installation-admin=false to
+go without.
+
 The password is read from --password-file, or asked for on a terminal, and has to pass the same
 rules as on the hosted pages. The secret of a confidential client is printed once and cannot be
 shown again.`,
@@ -62,7 +68,7 @@ shown again.`,
 			if err != nil {
 				return err
 			}
-			return p.bootstrap(cmd.Context(), c, f)
+			return p.bootstrap(cmd.Context(), c, f, cmd.Flags().Changed(flagInstallationAdmin))
 		},
 	}
 	fl := cmd.Flags()
@@ -71,6 +77,7 @@ shown again.`,
 	fl.StringVar(&f.email, "email", "", "e-mail `address` that the person signs in with")
 	fl.StringVar(&f.name, "name", "", "the person's `name`")
 	fl.StringVar(&f.role, "role", "admin", "`role` of the person in the tenant")
+	fl.BoolVar(&f.installationAdmin, flagInstallationAdmin, false, "the person administers the whole installation (yes when nobody does, unless given)")
 	fl.StringVar(&f.passwordFile, "password-file", "", "`file` with the person's password; - is standard input")
 	fl.StringVar(&f.audience, "audience", "", "`URI` of the API that the client's tokens are for")
 	fl.StringVar(&f.client, "client", "", "`id` of the client (a fresh cli_… unless given)")
@@ -84,7 +91,10 @@ shown again.`,
 	return cmd
 }
 
-func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFlags) error {
+const flagInstallationAdmin = "installation-admin"
+
+// bootstrap stores what f says. decided tells that --installation-admin was given.
+func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFlags, decided bool) error {
 	now := time.Now()
 	password, err := readPassword(f.passwordFile, p.stderr)
 	if err != nil {
@@ -122,6 +132,16 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 	} else if n > 0 {
 		return errors.New("the database is not up to date; run signet migrate first")
 	}
+	if !decided {
+		administered, err := db.Administered(ctx)
+		if err != nil {
+			return err
+		}
+		f.installationAdmin = !administered
+	}
+	if f.installationAdmin {
+		in.Users[0].Memberships = append(in.Users[0].Memberships, installation.Membership{Tenant: admin.InstallationTenant, Roles: []string{admin.AdminRole}})
+	}
 	_, existed, err := findPerson(ctx, db, f.email)
 	if err != nil {
 		return err
@@ -143,6 +163,9 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 func (f bootstrapFlags) report(w io.Writer, in installation.Installation, shown secret.Text, existed bool) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "tenant  %s\nperson  %s (%s)\n", f.tenant, f.email, f.role)
+	if f.installationAdmin {
+		fmt.Fprintf(out, "        administers the whole installation (tenant %s)\n", admin.InstallationTenant)
+	}
 	if existed {
 		fmt.Fprintf(out, "        person %s exists already; their password was left as it is\n", f.email)
 	}
@@ -168,14 +191,9 @@ func findPerson(ctx context.Context, db *postgres.DB, email string) (u directory
 	return u, err == nil, err
 }
 
-// auditBootstrap records that somebody with access to the database gave a person a role. No
-// caller is named: there is none that could be believed.
+// auditBootstrap records that somebody with access to the database gave a person roles, an event
+// for each tenant. No caller is named: there is none that could be believed.
 func auditBootstrap(ctx context.Context, db *postgres.DB, in installation.Installation, now time.Time) error {
-	member := in.Users[0].Memberships[0]
-	tenant, err := db.Directory().FindTenant(ctx, member.Tenant)
-	if err != nil {
-		return err
-	}
 	u, found, err := findPerson(ctx, db, in.Users[0].Email)
 	if err != nil {
 		return err
@@ -183,14 +201,21 @@ func auditBootstrap(ctx context.Context, db *postgres.DB, in installation.Instal
 	if !found {
 		return errors.New("the person was deleted meanwhile")
 	}
-	e := audit.Event{
-		At: now, Action: audit.InstallationMade, Tenant: tenant.ID, User: u.ID,
-		Detail: map[string]string{"tenant": member.Tenant, "roles": strings.Join(member.Roles, " ")},
+	var events []audit.Event
+	for _, member := range in.Users[0].Memberships {
+		tenant, err := db.Directory().FindTenant(ctx, member.Tenant)
+		if err != nil {
+			return err
+		}
+		events = append(events, audit.Event{
+			At: now, Action: audit.InstallationMade, Tenant: tenant.ID, User: u.ID,
+			Detail: map[string]string{"tenant": member.Tenant, "roles": strings.Join(member.Roles, " ")},
+		})
 	}
 	if len(in.Clients) > 0 {
-		e.Client = string(in.Clients[0].ID)
+		events[0].Client = string(in.Clients[0].ID)
 	}
-	return db.Audit().Append(ctx, []audit.Event{e})
+	return db.Audit().Append(ctx, events)
 }
 
 // registration returns the client that the flags describe, and its secret if it has one.

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/installation"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/secret"
@@ -56,7 +57,11 @@ func people() []person {
 		{User: installation.User{
 			Email: "otto@acme.example", EmailVerified: true, Name: "Otto Marchetti", GivenName: "Otto", FamilyName: "Marchetti", Locale: "it",
 			Memberships: []installation.Membership{in("acme", "clerk", "viewer")},
-		}, password: "kept-his-old-bicycle", imported: true, note: "imported bcrypt hash"},
+		}, password: "kept-his-old-bicycle", imported: true, note: "imported hash"},
+		{User: installation.User{
+			Email: "opal@signet.example", EmailVerified: true, Name: "Opal Nakamura", GivenName: "Opal", FamilyName: "Nakamura", Locale: "ja",
+			Memberships: []installation.Membership{in(admin.InstallationTenant, admin.AdminRole)},
+		}, password: "oils-the-clock-daily", note: "the operator"},
 	}
 }
 

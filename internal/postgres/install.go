@@ -32,6 +32,16 @@ func (db *DB) Install(ctx context.Context, in installation.Installation, now tim
 	})
 }
 
+// Administered reports whether somebody who may sign in administers the installation.
+func (db *DB) Administered(ctx context.Context) (bool, error) {
+	tenant, err := db.q.FindTenantByReference(ctx, sqlcgen.FindTenantByReferenceParams{Slug: admin.InstallationTenant})
+	if err != nil {
+		return false, wrap("find the tenant of the installation", err)
+	}
+	administered, err := db.q.HasAdministrator(ctx, tenant.ID)
+	return administered, wrap("look for an administrator of the installation", err)
+}
+
 type installer struct {
 	ctx     context.Context
 	q       *sqlcgen.Queries
