@@ -137,20 +137,27 @@ func openSwitched(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch, out 
 func (s Grants) RevokeLine(ctx context.Context, g id.Grant, keep time.Duration) error {
 	var cut []revocation.Cutoff
 	err := s.db.inTx(ctx, "revoke grants", func(q *sqlcgen.Queries) error {
-		for line := [][16]byte{g.UUID()}; len(line) > 0; line = line[1:] {
-			subject := id.GrantFromUUID(line[0]).String()
-			if err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: line[0], Subject: subject, Keep: interval(keep)}); err != nil {
-				return err
-			}
-			cut = append(cut, s.db.cutoff(revocation.Grant, subject, keep))
-			// After the family is revoked, which waits for switches under way: there are no more.
-			more, err := q.ListSwitched(ctx, line[0])
+		err := q.RevokeGrant(ctx, sqlcgen.RevokeGrantParams{ID: g.UUID(), Subject: g.String(), Keep: interval(keep)})
+		if err != nil {
+			return err
+		}
+		cut = append(cut, s.db.cutoff(revocation.Grant, g.String(), keep))
+		// A statement waits for switches under way without seeing what they make: the next one does.
+		for {
+			line, err := q.ListSwitched(ctx, g.UUID())
 			if err != nil {
 				return err
 			}
-			line = append(line, more...)
+			ended, err := q.RevokeFamilies(ctx, line)
+			if err != nil || len(ended) == 0 {
+				return err
+			}
+			more, err := s.db.cutGrants(ctx, q, ended, keep)
+			if err != nil {
+				return err
+			}
+			cut = append(cut, more...)
 		}
-		return nil
 	})
 	if err == nil {
 		s.db.stored(cut...)

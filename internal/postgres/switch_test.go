@@ -159,3 +159,31 @@ func TestAnotherClientOrPersonSwitchesNothing(t *testing.T) {
 		t.Errorf("%v\n%v", unknown, stranger)
 	}
 }
+
+// However far somebody has switched on: no chain is long enough to outlast its revocation.
+func TestALongLineOfSwitchesEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	g := w.family(t, nil)
+	other := w.family(t, nil)
+	const long = 5000
+	w.exec(t, `WITH RECURSIVE line AS (
+	               SELECT 1 AS n, gen_random_uuid() AS id, $1::uuid AS parent
+	               UNION ALL SELECT n + 1, gen_random_uuid(), id FROM line WHERE n < $2)
+	           INSERT INTO refresh_family (id, tenant_id, user_id, client_id, session_id, offline, scopes, audiences, acr, amr,
+	                                       authenticated_at, expires_at, max_expires_at, switched_from)
+	           SELECT line.id, f.tenant_id, f.user_id, f.client_id, f.session_id, f.offline, f.scopes, f.audiences, f.acr, f.amr,
+	                  f.authenticated_at, f.expires_at, f.max_expires_at, line.parent FROM line, refresh_family f WHERE f.id = $1`, g.UUID(), long)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // as long as the issuer waits
+	defer cancel()
+	must(t, w.Grants().RevokeLine(ctx, g, keep))
+	if n := w.count(t, "SELECT count(*) FROM refresh_family WHERE revoked_at IS NULL"); n != 1 {
+		t.Errorf("%d families live on", n)
+	}
+	if n := w.count(t, "SELECT count(*) FROM revocation WHERE kind = 'grant'"); n != long+1 {
+		t.Errorf("%d cutoffs", n)
+	}
+	if f, err := w.Grants().FindFamily(t.Context(), other); err != nil || !f.RevokedAt.IsZero() {
+		t.Errorf("another grant: %+v, %v", f, err)
+	}
+}

@@ -44,4 +44,14 @@ SELECT @id, @tenant_id, f.user_id, f.client_id, f.session_id, f.offline, f.scope
   FROM refresh_family f WHERE f.id = @switched_from;
 
 -- name: ListSwitched :many
-SELECT id FROM refresh_family WHERE switched_from = @switched_from::uuid;
+-- Everything that was switched to from the grant, at any remove.
+WITH RECURSIVE line AS (
+    SELECT f.id FROM refresh_family f WHERE f.switched_from = @root::uuid
+    UNION
+    -- LATERAL and OFFSET keep to the index, one look-up for each grant: a line may be long.
+    SELECT f.id FROM line CROSS JOIN LATERAL (SELECT r.id FROM refresh_family r WHERE r.switched_from = line.id OFFSET 0) f
+)
+SELECT id FROM line;
+
+-- name: RevokeFamilies :many
+UPDATE refresh_family SET revoked_at = now() WHERE id = ANY (@ids::uuid[]) AND revoked_at IS NULL RETURNING id;

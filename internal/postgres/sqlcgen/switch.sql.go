@@ -60,11 +60,18 @@ func (q *Queries) InsertSwitched(ctx context.Context, arg InsertSwitchedParams) 
 }
 
 const listSwitched = `-- name: ListSwitched :many
-SELECT id FROM refresh_family WHERE switched_from = $1::uuid
+WITH RECURSIVE line AS (
+    SELECT f.id FROM refresh_family f WHERE f.switched_from = $1::uuid
+    UNION
+    -- LATERAL and OFFSET keep to the index, one look-up for each grant: a line may be long.
+    SELECT f.id FROM line CROSS JOIN LATERAL (SELECT r.id FROM refresh_family r WHERE r.switched_from = line.id OFFSET 0) f
+)
+SELECT id FROM line
 `
 
-func (q *Queries) ListSwitched(ctx context.Context, switchedFrom [16]byte) ([][16]byte, error) {
-	rows, err := q.db.Query(ctx, listSwitched, switchedFrom)
+// Everything that was switched to from the grant, at any remove.
+func (q *Queries) ListSwitched(ctx context.Context, root [16]byte) ([][16]byte, error) {
+	rows, err := q.db.Query(ctx, listSwitched, root)
 	if err != nil {
 		return nil, err
 	}
@@ -175,4 +182,28 @@ func (q *Queries) LockSession(ctx context.Context, id [16]byte) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const revokeFamilies = `-- name: RevokeFamilies :many
+UPDATE refresh_family SET revoked_at = now() WHERE id = ANY ($1::uuid[]) AND revoked_at IS NULL RETURNING id
+`
+
+func (q *Queries) RevokeFamilies(ctx context.Context, ids [][16]byte) ([][16]byte, error) {
+	rows, err := q.db.Query(ctx, revokeFamilies, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][16]byte
+	for rows.Next() {
+		var id [16]byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
