@@ -66,7 +66,12 @@ type CLI struct {
 func (c *CLI) Commands() []*cobra.Command {
 	nouns := []*cobra.Command{
 		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(),
-		c.tenantCommand(), c.importCommand(), c.auditCommand(),
+		c.tenantCommand(),
+		c.userCommand(),
+		c.memberCommand(),
+		c.roleCommand(),
+		c.importCommand(),
+		c.auditCommand(),
 	}
 	for _, cmd := range nouns {
 		f := cmd.PersistentFlags()

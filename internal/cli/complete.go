@@ -50,3 +50,25 @@ func (c *CLI) tenants(cmd *cobra.Command, typed string) ([]string, cobra.ShellCo
 		return api.AllTenants(ctx, adminclient.ListTenantsParams{SlugPrefix: typed, Limit: completionLimit})
 	}, func(t adminclient.Tenant) (string, string) { return t.Slug, t.Name })
 }
+
+func (c *CLI) completeUser(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.User, error] {
+		return api.AllUsers(ctx, adminclient.ListUsersParams{EmailPrefix: typed, Limit: completionLimit})
+	}, func(u adminclient.User) (string, string) { return u.Email, u.Name })
+}
+
+// completeRole offers the roles of the tenant of -t.
+func (c *CLI) completeRole(tenant *string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		t, err := c.tenantOr(*tenant)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.Role, error] {
+			return api.AllRoles(ctx, t, adminclient.ListRolesParams{})
+		}, func(r adminclient.Role) (string, string) { return r.Name, r.Description })
+	}
+}

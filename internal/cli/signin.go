@@ -143,11 +143,11 @@ func (c *CLI) whoamiCommand() *cobra.Command {
 		Example: `  signet whoami
   signet whoami --all                every server and organization that you are signed in to`,
 		Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
 				return c.accounts()
 			}
-			return c.whoami()
+			return c.explain(c.whoami(cmd.Context()))
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "list every sign-in of this file")
@@ -163,22 +163,44 @@ type identity struct {
 	Subject      string `json:"subject,omitzero"`
 	By           string `json:"by"` // sign-in, token or client
 	Current      bool   `json:"current,omitzero"`
+
+	Permissions []string `json:"permissions,omitzero"`
 }
 
-func (c *CLI) whoami() error {
+// whoami asks the server, which alone knows what the caller may do by now.
+func (c *CLI) whoami(ctx context.Context) error {
 	who, err := c.caller()
 	if err != nil {
 		return err
 	}
-	i := identity{Server: who.server, Organization: who.organization, By: "client", Subject: who.name}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	me, err := api.GetMe(ctx)
+	if err != nil {
+		return err
+	}
+	i := identity{Server: who.server, By: "client", Subject: me.ClientID, Permissions: me.Permissions}
 	switch {
 	case who.account != nil:
-		i = identityOf(*who.account, true)
+		i.By = "sign-in"
 	case who.name == EnvToken:
-		i.By, i.Subject = "token", ""
+		i.By = "token"
+	}
+	if me.User != nil {
+		i.Subject, i.Name, i.Email = me.User.ID, me.User.Name, me.User.Email
+	}
+	if me.Tenant != nil {
+		i.Organization = me.Tenant.Slug
+	}
+	scope := "this organization"
+	if me.Installation {
+		scope = "the whole installation"
 	}
 	return c.show(i, field{"server", i.Server}, field{"organization", i.Organization}, field{"name", i.Name},
-		field{"e-mail", i.Email}, field{"subject", i.Subject}, field{"by", i.By})
+		field{"e-mail", i.Email}, field{"subject", i.Subject}, field{"by", i.By},
+		field{"administers", scope}, field{"permissions", lines(i.Permissions)})
 }
 
 func identityOf(a login.Account, current bool) identity {

@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"context"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/signet-id/signet/internal/errdefs"
-	"github.com/signet-id/signet/pkg/adminclient"
 )
 
 // installationTenant is the tenant of those who administer everything: nobody means it when they
@@ -38,12 +34,4 @@ func (c *CLI) tenantOr(flag string) (string, error) {
 		return "", errdefs.Say(errdefs.ErrInvalid, nil, "name the tenant: --tenant acme")
 	}
 	return who.organization, nil
-}
-
-// personID returns the identifier of a person who is named by it or by their e-mail address.
-func personID(_ context.Context, _ *adminclient.Client, person string) (string, error) {
-	if person == "" || strings.HasPrefix(person, "usr_") {
-		return person, nil
-	}
-	return "", errdefs.Say(errdefs.ErrInvalid, nil, "%s: name a person by their identifier, usr_…", person)
 }
