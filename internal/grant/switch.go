@@ -20,6 +20,7 @@ type Switch struct {
 	Organization string    // slug or identifier of the other tenant
 	AsksConsent  bool      // the person must have allowed the client there what the grant holds
 	ID           id.Grant  // of the new grant
+	Since        time.Time // the client honours no older family
 	Retry        time.Duration
 	Idle         time.Duration
 }

@@ -36,6 +36,7 @@ func (i *Issuer) switchTenant(ctx context.Context, c client.Client, form url.Val
 		Organization: organization,
 		AsksConsent:  !c.SkipConsent,
 		ID:           id.NewGrant(now),
+		Since:        c.ValidFrom,
 		Retry:        i.Lifetimes.RefreshRetry,
 		Idle:         i.Lifetimes.RefreshIdle,
 	}, audit.Event{At: now, Action: audit.GrantSwitched, Address: address, RequestID: requestID})

@@ -99,7 +99,7 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 		return fail(err)
 	}
 	row, err := q.LockFamily(ctx, sqlcgen.LockFamilyParams{
-		ID: seen.ID, ClientID: string(sw.Client), Generation: int32(sw.Token.Generation), Retry: interval(sw.Retry),
+		ID: seen.ID, ClientID: string(sw.Client), Since: sw.Since, Generation: int32(sw.Token.Generation), Retry: interval(sw.Retry),
 	})
 	if err != nil {
 		return fail(err)

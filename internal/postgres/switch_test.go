@@ -147,6 +147,10 @@ func TestAnotherClientOrPersonSwitchesNothing(t *testing.T) {
 	notFound(t, "a grant that does not exist", err)
 	_, err = w.Grants().Switch(t.Context(), to(g, 7, "globex"), switched())
 	notFound(t, "a generation that does not exist", err)
+	young := to(g, 0, "globex")
+	young.Since = time.Now().Add(time.Minute)
+	_, err = w.Grants().Switch(t.Context(), young, switched())
+	notFound(t, "a client that honours no grant of this age", err)
 	own := to(g, 0, "globex")
 	own.ClientTenant = w.acme
 	if _, err = w.Grants().Switch(t.Context(), own, switched()); !errors.Is(err, errdefs.ErrDenied) {

@@ -23,6 +23,7 @@ WITH asked AS (
 )
 SELECT f.* FROM refresh_family f, asked
  WHERE f.id = @id AND f.client_id = @client_id AND f.revoked_at IS NULL AND f.expires_at > now()
+   AND f.created_at >= @since
    AND (f.generation = asked.was
         OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
    FOR UPDATE OF f;

@@ -7,6 +7,7 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -92,10 +93,11 @@ func (q *Queries) ListSwitched(ctx context.Context, root [16]byte) ([][16]byte, 
 
 const lockFamily = `-- name: LockFamily :one
 WITH asked AS (
-    SELECT $3::integer AS was, $4::interval AS retry
+    SELECT $4::integer AS was, $5::interval AS retry
 )
 SELECT f.id, f.tenant_id, f.user_id, f.client_id, f.session_id, f.offline, f.generation, f.scopes, f.audiences, f.acr, f.amr, f.authenticated_at, f.created_at, f.rotated_at, f.expires_at, f.max_expires_at, f.revoked_at, f.switched_from FROM refresh_family f, asked
  WHERE f.id = $1 AND f.client_id = $2 AND f.revoked_at IS NULL AND f.expires_at > now()
+   AND f.created_at >= $3
    AND (f.generation = asked.was
         OR (f.generation = asked.was + 1 AND asked.retry > interval '0' AND f.rotated_at > now() - asked.retry))
    FOR UPDATE OF f
@@ -104,6 +106,7 @@ SELECT f.id, f.tenant_id, f.user_id, f.client_id, f.session_id, f.offline, f.gen
 type LockFamilyParams struct {
 	ID         [16]byte
 	ClientID   string
+	Since      time.Time
 	Generation int32
 	Retry      pgtype.Interval
 }
@@ -114,6 +117,7 @@ func (q *Queries) LockFamily(ctx context.Context, arg LockFamilyParams) (Refresh
 	row := q.db.QueryRow(ctx, lockFamily,
 		arg.ID,
 		arg.ClientID,
+		arg.Since,
 		arg.Generation,
 		arg.Retry,
 	)
