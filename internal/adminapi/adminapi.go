@@ -25,6 +25,7 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/mail"
 )
 
 // Prefix is where the administration is served.
@@ -62,6 +63,11 @@ type Config struct {
 	Members     Members
 	Roles       Roles
 	Templates   Templates
+
+	Invitations Invitations
+	MailLinks   MailLinks
+	Letters     *mail.Writer // without a mail server nobody is invited
+	Links       Links
 
 	// ForgetClient and ForgetUser have this replica read again what was changed, before the
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for
@@ -121,6 +127,8 @@ func (a *API) nouns() []func() {
 		a.members,
 		a.roles,
 		a.templates,
+		a.invitations,
+		a.letters,
 		a.me,
 		a.history,
 	}

@@ -130,7 +130,7 @@ type createUser struct {
 		Picture       string          `json:"picture,omitempty" maxLength:"2048" doc:"An https URL."`
 		Locale        string          `json:"locale,omitempty" maxLength:"35" doc:"A language tag."`
 		Disabled      bool            `json:"disabled,omitempty"`
-		Password      string          `json:"password,omitempty" maxLength:"1024" writeOnly:"true" doc:"Judged by the rules for new passwords. Without one, and without password_hash, the person sets one by a link that is mailed to them."`
+		Password      string          `json:"password,omitempty" maxLength:"1024" writeOnly:"true" doc:"Judged by the rules for new passwords. Without one, and without password_hash, the person sets one by a link: see password-reset."`
 		PasswordHash  string          `json:"password_hash,omitempty" maxLength:"512" writeOnly:"true" doc:"Instead of a password: its hash, as another system stored it."`
 		Memberships   []newMembership `json:"memberships,omitempty" maxItems:"1000" doc:"Made together with the account: all of it or nothing."`
 	}

@@ -1,9 +1,15 @@
 package app
 
-import "github.com/signet-id/signet/internal/adminapi"
+import (
+	"github.com/signet-id/signet/internal/adminapi"
+	"github.com/signet-id/signet/internal/interaction"
+	"github.com/signet-id/signet/internal/maillink"
+	"github.com/signet-id/signet/internal/secret"
+)
 
 // administration is the admin API over this replica's rooms.
 func (r *rooms) administration(o Options) *adminapi.API {
+	issuer, links := o.Config.Issuer, o.Config.Links
 	return adminapi.New(adminapi.Config{
 		Callers: r.issuer,
 		Audit:   r.recorder,
@@ -18,6 +24,17 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Members:     r.db.Members(),
 		Roles:       r.db.Roles(),
 		Templates:   r.db.Templates(),
+
+		Invitations: r.db.Invitations(),
+		MailLinks:   r.db.MailLinks(),
+		Letters:     r.letters,
+		Links: adminapi.Links{
+			Invitation: func(token secret.Text) secret.Text { return interaction.InvitationURL(issuer, token) },
+			ToPerson: func(p maillink.Purpose, token secret.Text) secret.Text {
+				return interaction.LinkURL(issuer, p, token)
+			},
+			InvitationLife: links.InvitationTTL, VerifyLife: links.VerificationTTL, ResetLife: links.ResetTTL,
+		},
 
 		ForgetClient:    r.clients.Forget,
 		ForgetUser:      r.subjects.Forget,

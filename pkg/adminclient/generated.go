@@ -257,6 +257,71 @@ func (c *Client) DeleteTenant(ctx context.Context, tenant string, opts ...Option
 	return err
 }
 
+// ListInvitationsParams narrows ListInvitations; the zero value asks for everything.
+type ListInvitationsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only those in this state. One of "pending", "expired", "accepted", "revoked".
+	State string
+}
+
+func (p ListInvitationsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("state", p.State)
+	return url.Values(q)
+}
+
+// ListInvitations: List the invitations of a tenant, oldest first.
+//
+// They are listed until a month after they expired.
+func (c *Client) ListInvitations(ctx context.Context, tenant string, params ListInvitationsParams, opts ...Option) (value Page[Invitation], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllInvitations goes through all pages of ListInvitations. It ends after the first error, which it yields.
+func (c *Client) AllInvitations(ctx context.Context, tenant string, params ListInvitationsParams, opts ...Option) iter.Seq2[Invitation, error] {
+	return pages(func(cursor string) (Page[Invitation], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListInvitations(ctx, tenant, params, opts...)
+	})
+}
+
+// CreateInvitation: Invite somebody into a tenant by e-mail.
+//
+// Whether the address has an account is not told. Inviting an address again renews what is pending:
+// the link sent before is void.
+func (c *Client) CreateInvitation(ctx context.Context, tenant string, body CreateInvitationBody, opts ...Option) (value Invitation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations", body: body, opts: opts}, &value)
+	return value, err
+}
+
+// GetInvitation: Read an invitation.
+func (c *Client) GetInvitation(ctx context.Context, tenant string, invitation string, opts ...Option) (value Invitation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations/" + segment(invitation), opts: opts}, &value)
+	return value, err
+}
+
+// RevokeInvitation: Withdraw an invitation: its link is void.
+func (c *Client) RevokeInvitation(ctx context.Context, tenant string, invitation string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations/" + segment(invitation), opts: opts}, nil)
+	return err
+}
+
+// ResendInvitation: Send an invitation again, with a new link.
+//
+// The link sent before is void.
+func (c *Client) ResendInvitation(ctx context.Context, tenant string, invitation string, opts ...Option) (value Invitation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations/" + segment(invitation) + "/resend", opts: opts}, &value)
+	return value, err
+}
+
 // ListMembersParams narrows ListMembers; the zero value asks for everything.
 type ListMembersParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -487,6 +552,23 @@ func (c *Client) AllUserMemberships(ctx context.Context, user string, params Lis
 	})
 }
 
+// SendPasswordReset: Mail a person a link to choose a new password.
+//
+// Installation administrators only. The link is in the message alone. Until they do, nothing
+// changes.
+func (c *Client) SendPasswordReset(ctx context.Context, user string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/users/" + segment(user) + "/password-reset", opts: opts}, nil)
+	return err
+}
+
+// SendVerification: Mail a person a link to verify their address.
+//
+// Installation administrators only. The link is in the message alone.
+func (c *Client) SendVerification(ctx context.Context, user string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/users/" + segment(user) + "/verification", opts: opts}, nil)
+	return err
+}
+
 // Access is in the answer of ListAccess.
 type Access struct {
 	// The resource server; absent for a role that bundled nothing.
@@ -538,6 +620,14 @@ type AuditEvent struct {
 	UserID string `json:"user_id,omitzero"`
 }
 
+// CreateInvitationBody is sent by CreateInvitation.
+type CreateInvitationBody struct {
+	// Where the invitation is sent. Only the account with this address can accept it.
+	Email string `json:"email"`
+	// Names of roles of the tenant.
+	Roles []string `json:"roles,omitzero"`
+}
+
 // CreateRoleBody is sent by CreateRole.
 type CreateRoleBody struct {
 	// Of a-z, A-Z, 0-9 and inner . _ - and :.
@@ -578,7 +668,7 @@ type CreateUserBody struct {
 	// Made together with the account: all of it or nothing.
 	Memberships []NewMembership `json:"memberships,omitzero"`
 	// Judged by the rules for new passwords. Without one, and without password_hash, the person sets
-	// one by a link that is mailed to them.
+	// one by a link: see password-reset.
 	Password string `json:"password,omitzero"`
 	// Instead of a password: its hash, as another system stored it.
 	PasswordHash string `json:"password_hash,omitzero"`
@@ -635,6 +725,26 @@ type ImportUsersBody struct {
 type ImportedUsersBody struct {
 	// Of each row, in their order.
 	Outcomes []ImportOutcome `json:"outcomes"`
+}
+
+// Invitation is in the answer of ListInvitations.
+type Invitation struct {
+	ID         string    `json:"id"`
+	Email      string    `json:"email"`
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+	// The person, who is a member since.
+	AcceptedBy string `json:"accepted_by,omitzero"`
+	// Of the link sent last.
+	ExpiresAt time.Time `json:"expires_at"`
+	// A person, a client, or installation.
+	InvitedBy string    `json:"invited_by"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// Given on acceptance, as far as they exist then.
+	Roles []string `json:"roles"`
+	// Only a pending invitation can be accepted; an expired one can be sent again. One of "pending",
+	// "expired", "accepted", "revoked".
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Me is in the answer of GetMe.
