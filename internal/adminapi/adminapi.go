@@ -53,8 +53,15 @@ type Config struct {
 	Callers Callers
 	Audit   Recorder
 	Tenants Tenants
-	Imports Imports
-	History History
+
+	ResourceServers ResourceServers
+	Permissions     Permissions
+	Clients         Clients
+	ClientSecrets   ClientSecrets
+	Grants          Grants
+	Sessions        Sessions
+	Imports         Imports
+	History         History
 
 	Users       Users
 	Memberships Memberships
@@ -73,8 +80,12 @@ type Config struct {
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for
 	// changes that concern many.
 	ForgetClient    func(client.ID)
+	ForgetClients   func()
 	ForgetUser      func(id.User)
 	ForgetEverybody func()
+
+	Issuer    string // the URL of this issuer
+	SecretMAC MAC    // computes the secrets of creations that are tried again
 
 	// Caller names who made the request of a context.
 	Caller func(ctx context.Context) (address, requestID string)
@@ -122,6 +133,9 @@ func New(c Config) *API {
 func (a *API) nouns() []func() {
 	return []func(){
 		a.tenants,
+		a.resourceServers,
+		a.clients,
+		a.grants,
 		a.imports,
 		a.users,
 		a.members,

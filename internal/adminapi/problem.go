@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -97,7 +98,7 @@ func faults(err error) []Fault {
 	case nil:
 		return nil
 	case *admin.FieldError:
-		return []Fault{{Location: "body." + e.Field, Message: e.Text}}
+		return []Fault{{Location: location(e.Field), Message: e.Text}}
 	case interface{ Unwrap() []error }:
 		var out []Fault
 		for _, sub := range e.Unwrap() {
@@ -108,6 +109,14 @@ func faults(err error) []Fault {
 		return faults(e.Unwrap())
 	}
 	return nil
+}
+
+// location says where a field was sent: in the body, unless it says itself.
+func location(field string) string {
+	if strings.HasPrefix(field, "query.") || strings.HasPrefix(field, "path.") {
+		return field
+	}
+	return "body." + field
 }
 
 // withoutValues takes what was sent out of huma's own refusals.

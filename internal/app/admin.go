@@ -14,6 +14,14 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Callers: r.issuer,
 		Audit:   r.recorder,
 		Tenants: r.db.Tenants(),
+
+		ResourceServers: r.db.ResourceServers(),
+		Permissions:     r.db.ResourceServers(),
+		Clients:         r.db.RegisteredClients(),
+		ClientSecrets:   r.db.RegisteredClients(),
+		Grants:          r.db.GivenGrants(),
+		Sessions:        r.db.BegunSessions(),
+
 		Imports: r.db.Imports(),
 		History: r.db.Audit(),
 
@@ -37,8 +45,12 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		},
 
 		ForgetClient:    r.clients.Forget,
+		ForgetClients:   r.clients.ForgetAll,
 		ForgetUser:      r.subjects.Forget,
 		ForgetEverybody: r.subjects.ForgetAll,
+
+		Issuer:    o.Config.Issuer,
+		SecretMAC: r.ring.MAC("client-secret"),
 
 		Caller: caller,
 		Now:    o.Now,

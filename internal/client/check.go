@@ -28,6 +28,9 @@ func CheckID(i ID) error {
 	if s == "" || len(s) > MaxID || strings.TrimSpace(s) != s || !printable(s) {
 		return errdefs.InvalidField("id", "use 1 to %d printable ASCII characters, without a space in front or behind", MaxID)
 	}
+	if s == "." || s == ".." {
+		return errdefs.InvalidField("id", "must not be . or .., which no path can name")
+	}
 	if strings.HasPrefix(s, "usr_") {
 		return errdefs.InvalidField("id", "must not begin with usr_, which marks people (RFC 9700 §4.15)")
 	}

@@ -53,6 +53,7 @@ func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 			"space in front":         func(c *client.Client) { c.ID = " web" },
 			"space behind":           func(c *client.Client) { c.ID = "web " },
 			"beyond ASCII":           func(c *client.Client) { c.ID = "wéb" },
+			"a parent":               func(c *client.Client) { c.ID = ".." },
 			"a NUL":                  func(c *client.Client) { c.ID = "w\x00b" },
 		},
 		"name": {
