@@ -138,7 +138,7 @@ func TestASwitchNeverGivesMoreNorLastsLonger(t *testing.T) {
 	a := apptest.Start(t)
 	first := a.Tokens(t, "spa", apptest.Ada, "scope=openid orders:read", "resource="+apptest.Orders)
 	token := first.Text("refresh_token")
-	exec(t, a, "UPDATE refresh_family SET max_expires_at = now() + interval '10 minutes', created_at = created_at - interval '1 day'")
+	exec(t, a, "UPDATE refresh_family SET max_expires_at = now() + interval '10 minutes'")
 	for _, wider := range [][]string{{"scope", "openid orders:read orders:write"}, {"resource", "https://billing.example"}} {
 		if out := refresh(t, a, token, append(wider, "organization", "globex")...); out.Status != http.StatusBadRequest {
 			t.Errorf("%v: %d %s", wider, out.Status, out.Raw)
