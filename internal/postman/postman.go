@@ -47,6 +47,7 @@ type Config struct {
 	Poll     time.Duration                   // between two looks at the outbox; 15 s
 	Attempts int                             // before giving up; 31, which take a day
 	Pause    func(attempt int) time.Duration // after an attempt that failed; Pause
+	Farewell time.Duration                   // for a message being sent when the replica stops; 5 s
 }
 
 const (
@@ -54,8 +55,6 @@ const (
 	// lease is how long a replica keeps what it claimed; it stops working on it before.
 	lease = 5 * time.Minute
 	work  = 3 * time.Minute
-	// farewell is how long a message that is being sent may take when the replica stops.
-	farewell = 5 * time.Second
 	// storing bounds a statement about a message that was handled.
 	storing = 5 * time.Second
 )
@@ -78,6 +77,9 @@ func New(c Config) *Postman {
 	}
 	if c.Pause == nil {
 		c.Pause = Pause
+	}
+	if c.Farewell == 0 {
+		c.Farewell = 5 * time.Second
 	}
 	return &Postman{cfg: c, wake: make(chan struct{}, 1)}
 }
@@ -133,7 +135,7 @@ func (p *Postman) round(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	end := p.cfg.Now().Add(work)
-	sending, cancel := lasting(ctx, farewell)
+	sending, cancel := lasting(ctx, p.cfg.Farewell)
 	defer cancel()
 	t := &trip{Postman: p, ctx: sending}
 	defer t.hangUp()

@@ -59,13 +59,13 @@ type line struct {
 	unhook func() bool
 }
 
-// dial connects, encrypts and authenticates. The connection breaks when ctx ends.
-func (s Server) dial(ctx context.Context) (*line, error) {
-	l := &line{}
+// dial connects, encrypts and authenticates. The connection breaks when lifetime ends.
+func (s Server) dial(lifetime context.Context) (*line, error) {
+	l := &line{unhook: func() bool { return true }}
 	config := &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12, RootCAs: s.RootCAs}
 	options := []gomail.Option{
 		gomail.WithPort(s.Port), gomail.WithTimeout(timeout), gomail.WithTLSConfig(config), gomail.WithTLSPolicy(gomail.TLSMandatory),
-		// Ours, so that a connection that fails half-way is closed, and ends with ctx.
+		// Ours, so that a connection that fails half-way is closed, and ends with lifetime.
 		gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			var err error
 			if s.Encryption == TLS {
@@ -73,7 +73,11 @@ func (s Server) dial(ctx context.Context) (*line, error) {
 			} else {
 				l.conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
 			}
-			return l.conn, err
+			if err != nil {
+				return nil, err
+			}
+			l.unhook = context.AfterFunc(lifetime, func() { _ = l.conn.Close() })
+			return l.conn, nil
 		}),
 	}
 	switch s.Encryption {
@@ -90,15 +94,15 @@ func (s Server) dial(ctx context.Context) (*line, error) {
 		return nil, fmt.Errorf("mail server: %w", err)
 	}
 	l.client = client
-	dialling, cancel := context.WithTimeout(ctx, timeout)
+	dialling, cancel := context.WithTimeout(lifetime, timeout)
 	defer cancel()
 	if l.smtp, err = client.DialToSMTPClientWithContext(dialling); err != nil {
+		l.unhook()
 		if l.conn != nil {
 			_ = l.conn.Close()
 		}
 		return nil, fmt.Errorf("mail server %s: %w", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), err)
 	}
-	l.unhook = context.AfterFunc(ctx, func() { _ = l.conn.Close() })
 	return l, nil
 }
 
