@@ -18,7 +18,7 @@ import (
 var pageFiles embed.FS
 
 // refresh is how often the list is loaded again, in seconds.
-const refresh = 3
+const refresh = 5
 
 // letterPolicy is for the HTML of a message: it may look like something and lead somewhere, in a
 // tab of its own, and do nothing else.
