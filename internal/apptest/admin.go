@@ -12,10 +12,16 @@ import (
 // for the administration, in the tenant with that slug: "signet" for the whole installation.
 func (a *App) AdminToken(t testing.TB, email, organization string) string {
 	t.Helper()
+	return a.AdminTokenFor(t, email, Password, organization)
+}
+
+// AdminTokenFor is AdminToken for a person with a password of their own.
+func (a *App) AdminTokenFor(t testing.TB, email, password, organization string) string {
+	t.Helper()
 	const redirect = "http://127.0.0.1:9999/callback"
 	b := a.Browser(t)
 	p := b.SignIn(b.Get(a.AuthorizeURL("signet-cli", "redirect_uri="+redirect, "organization="+organization,
-		"resource=urn:signet:admin", "scope=openid offline_access")), email, Password)
+		"resource=urn:signet:admin", "scope=openid offline_access")), email, password)
 	out := a.PostForm(t, "/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"signet-cli"}, "code": {p.Code(t)}, "redirect_uri": {redirect},
 		"code_verifier": {Verifier},
