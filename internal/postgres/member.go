@@ -112,8 +112,12 @@ func findMember(ctx context.Context, q *sqlcgen.Queries, reach admin.Reach, tena
 	return toMember(r.Membership, r.UserAccount, r.Roles), nil
 }
 
-// Add makes the person of m a member of the tenant of m. Faults name the fields user and roles[i].
+// Add makes the person of m a member of the tenant of m, for an actor who manages everything: a
+// tenant's administrators invite, since they may not learn who has an account. Faults name the fields user and roles[i].
 func (s Members) Add(ctx context.Context, a admin.Act, m directory.Member) (added directory.Member, replayed bool, err error) {
+	if !a.Actor.ManagesAll() {
+		return directory.Member{}, false, errNothing
+	}
 	if err := m.Check(); err != nil {
 		return directory.Member{}, false, err
 	}
@@ -214,8 +218,12 @@ func (s Members) Update(ctx context.Context, a admin.Act, tenant id.Tenant, user
 	return out, err
 }
 
-// locked reads a membership that nobody else edits until the transaction ends.
+// locked reads a membership that the actor may change and nobody else edits until the transaction
+// ends.
 func (s Members) locked(ctx context.Context, q *sqlcgen.Queries, a admin.Act, tenant id.Tenant, user id.User) (directory.Member, error) {
+	if !a.Actor.Manages(tenant) {
+		return directory.Member{}, errNothing
+	}
 	if _, err := q.LockTenant(ctx, tenant.UUID()); err != nil {
 		return directory.Member{}, err
 	}

@@ -51,6 +51,9 @@ func findRole(ctx context.Context, q *sqlcgen.Queries, reach admin.Reach, tenant
 // Create stores a role of the tenant of r. Faults name the fields name, permissions[i] and
 // includes[i].
 func (s Roles) Create(ctx context.Context, a admin.Act, r directory.Role) (created directory.Role, replayed bool, err error) {
+	if !a.Actor.Manages(r.Tenant) {
+		return directory.Role{}, false, errNothing
+	}
 	if err := r.Check(); err != nil {
 		return directory.Role{}, false, err
 	}
@@ -113,9 +116,13 @@ func (s Roles) Update(ctx context.Context, a admin.Act, tenant id.Tenant, name s
 	return out, err
 }
 
-// lockedRole reads a role that nobody else edits until the transaction ends: the lock is on the
+// lockedRole reads a role that the actor may change and nobody else edits until the transaction
+// ends: the lock is on the
 // tenant, since what its roles include is one thing.
 func lockedRole(ctx context.Context, q *sqlcgen.Queries, a admin.Act, tenant id.Tenant, name string) (directory.Role, error) {
+	if !a.Actor.Manages(tenant) {
+		return directory.Role{}, errNothing
+	}
 	if _, err := q.LockTenant(ctx, tenant.UUID()); err != nil {
 		return directory.Role{}, err
 	}

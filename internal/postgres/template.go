@@ -44,6 +44,9 @@ func findTemplate(ctx context.Context, q *sqlcgen.Queries, name string) (directo
 
 // Create stores a template: tenants made from now on have a role like it.
 func (s Templates) Create(ctx context.Context, a admin.Act, t directory.Template) (created directory.Template, replayed bool, err error) {
+	if !a.Actor.ManagesAll() {
+		return directory.Template{}, false, errNothing
+	}
 	if err := t.Check(); err != nil {
 		return directory.Template{}, false, err
 	}
@@ -69,6 +72,9 @@ func (s Templates) Create(ctx context.Context, a admin.Act, t directory.Template
 // Update edits a template. edit changes what it is given, which is read under a lock; it may
 // refuse.
 func (s Templates) Update(ctx context.Context, a admin.Act, name string, edit func(*directory.Template) error) (directory.Template, error) {
+	if !a.Actor.ManagesAll() {
+		return directory.Template{}, errNothing
+	}
 	var out directory.Template
 	_, _, err := s.db.act(ctx, "update role template", a, func(q *sqlcgen.Queries) (string, error) {
 		was, err := lockedTemplate(ctx, q, a, name)
@@ -126,6 +132,9 @@ func changeTemplate(ctx context.Context, q *sqlcgen.Queries, a admin.Act, was, n
 
 // Delete removes a template that is not built in. Roles that were made from it stay.
 func (s Templates) Delete(ctx context.Context, a admin.Act, name string) error {
+	if !a.Actor.ManagesAll() {
+		return errNothing
+	}
 	_, _, err := s.db.act(ctx, "delete role template", a, func(q *sqlcgen.Queries) (string, error) {
 		if _, err := lockedTemplate(ctx, q, a, name); err != nil {
 			return "", err

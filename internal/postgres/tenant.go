@@ -75,6 +75,9 @@ func (s Tenants) Find(ctx context.Context, reach admin.Reach, reference string) 
 
 // Create stores a tenant with the roles of the templates.
 func (s Tenants) Create(ctx context.Context, a admin.Act, t directory.Tenant) (created directory.Tenant, replayed bool, err error) {
+	if !a.Actor.ManagesAll() {
+		return directory.Tenant{}, false, errNothing
+	}
 	reference, replayed, err := s.db.act(ctx, "create tenant", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.CreateTenant(ctx, sqlcgen.CreateTenantParams{ID: t.ID.UUID(), Slug: t.Slug, Name: t.Name, Attributes: object(t.Attributes)})
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -106,6 +109,9 @@ func copyTemplates(ctx context.Context, q *sqlcgen.Queries, t id.Tenant) error {
 // A tenant that is disabled loses its grants, and tokens issued for it are void; keep is the
 // longest that one can still live.
 func (s Tenants) Update(ctx context.Context, a admin.Act, t id.Tenant, edit func(*directory.Tenant) error, keep time.Duration) (directory.Tenant, error) {
+	if !a.Actor.Manages(t) {
+		return directory.Tenant{}, errNothing
+	}
 	var out directory.Tenant
 	var cut []revocation.Cutoff
 	_, _, err := s.db.act(ctx, "update tenant", a, func(q *sqlcgen.Queries) (string, error) {
@@ -148,6 +154,9 @@ func (s Tenants) Update(ctx context.Context, a admin.Act, t id.Tenant, edit func
 
 // Delete removes a tenant that is disabled, with everything in it; its people stay.
 func (s Tenants) Delete(ctx context.Context, a admin.Act, t id.Tenant, keep time.Duration) error {
+	if !a.Actor.ManagesAll() {
+		return errNothing
+	}
 	var cut []revocation.Cutoff
 	_, _, err := s.db.act(ctx, "delete tenant", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.LockTenant(ctx, t.UUID())

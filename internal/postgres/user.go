@@ -16,8 +16,8 @@ import (
 	"github.com/signet-id/signet/internal/revocation"
 )
 
-// Users stores accounts for the installation's administrators; those of a tenant read those of its
-// members.
+// Users stores accounts for the installation's administrators, who alone change them; those of a
+// tenant read those of its members.
 type Users struct{ db *DB }
 
 // Users returns the store of accounts.
@@ -95,6 +95,9 @@ func (s Users) ListMemberships(ctx context.Context, reach admin.Reach, user id.U
 // Create stores an account with its password and memberships: all of it or nothing. Faults name
 // the fields email, memberships[i].tenant and memberships[i].roles[j].
 func (s Users) Create(ctx context.Context, a admin.Act, n directory.NewUser) (created directory.User, replayed bool, err error) {
+	if !a.Actor.ManagesAll() {
+		return directory.User{}, false, errNothing
+	}
 	if err := n.Check(); err != nil {
 		return directory.User{}, false, err
 	}
@@ -155,6 +158,9 @@ func emailTaken() error {
 // Update edits an account. Who is disabled loses every session and grant, and so does whoever gets
 // another password; keep is the longest that a token can still live.
 func (s Users) Update(ctx context.Context, a admin.Act, user id.User, edit directory.UserEdit, keep time.Duration) (directory.User, error) {
+	if !a.Actor.ManagesAll() {
+		return directory.User{}, errNothing
+	}
 	var out directory.User
 	var cut []revocation.Cutoff
 	_, _, err := s.db.act(ctx, "update user", a, func(q *sqlcgen.Queries) (string, error) {
@@ -247,6 +253,9 @@ func (db *DB) expel(ctx context.Context, q *sqlcgen.Queries, user id.User, keep 
 // Delete removes an account with its memberships. Its tokens are void; keep is the longest that one
 // can still live. What the audit log says of the person stays.
 func (s Users) Delete(ctx context.Context, a admin.Act, user id.User, keep time.Duration) error {
+	if !a.Actor.ManagesAll() {
+		return errNothing
+	}
 	var cut []revocation.Cutoff
 	_, _, err := s.db.act(ctx, "delete user", a, func(q *sqlcgen.Queries) (string, error) {
 		if _, err := lockedUser(ctx, q, a, user); err != nil {
