@@ -99,6 +99,9 @@ func lockClient(ctx context.Context, q *sqlcgen.Queries, a admin.Act, c client.I
 // Create stores a registration with its first secrets. An id that is taken, and an audience that
 // is not the client's to use, are refused by their field.
 func (s RegisteredClients) Create(ctx context.Context, a admin.Act, c client.Client) (created client.Client, replayed bool, err error) {
+	if !a.Actor.ManageReach().Sees(c.Tenant) {
+		return client.Client{}, false, errNothing
+	}
 	reference, replayed, err := s.db.act(ctx, "create client", a, func(q *sqlcgen.Queries) (string, error) {
 		if err := checkAudiences(ctx, q, client.Client{}, c); err != nil {
 			return "", err

@@ -38,6 +38,9 @@ func (s Imports) ImportUsers(ctx context.Context, a admin.Act, rows []importer.R
 	if len(rows) > importer.MaxBatch {
 		return nil, errdefs.Say(errdefs.ErrInvalid, nil, "At most %d rows are imported at once.", importer.MaxBatch)
 	}
+	if !a.Actor.ManagesAll() {
+		return nil, errNothing
+	}
 	// The counts are known once the rows are stored: the record of the act is then made from this.
 	detail := map[string]string{}
 	maps.Copy(detail, a.Event.Detail)

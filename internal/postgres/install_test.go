@@ -133,7 +133,7 @@ func TestOriginsAreThoseOfTheLastRegistration(t *testing.T) {
 	ask("https://app.example", true)
 	ask("https://app.example:443", false)
 	in := holding()
-	in.Clients[0].Origins = []string{"https://b.example", "https://b.example"}
+	in.Clients[0].Origins = []string{"https://b.example"}
 	must(t, w.Install(t.Context(), in, time.Now()))
 	ask("https://app.example", false)
 	ask("https://b.example", true)

@@ -52,6 +52,9 @@ func (s Invitations) Find(ctx context.Context, tenant id.Tenant, i id.Invitation
 // address is renewed and keeps its identifier; the link sent before is void. The refusals tell
 // what members of the tenant know: whether the address has an account elsewhere is not looked at.
 func (s Invitations) Create(ctx context.Context, a admin.Act, i invitation.Invitation, token secret.Hash, letter mail.Sealed) (created invitation.Invitation, replayed bool, err error) {
+	if !a.Actor.Manages(i.Tenant) {
+		return created, false, errNothing
+	}
 	normalized, err := directory.NormalizeEmail(i.Email)
 	if err != nil {
 		return created, false, err
@@ -108,6 +111,9 @@ func mayInvite(ctx context.Context, q *sqlcgen.Queries, i invitation.Invitation,
 
 // Resend gives an invitation that was neither accepted nor revoked a new link and a new expiry.
 func (s Invitations) Resend(ctx context.Context, a admin.Act, tenant id.Tenant, i id.Invitation, token secret.Hash, expires time.Time, letter mail.Sealed) (invitation.Invitation, error) {
+	if !a.Actor.Manages(tenant) {
+		return invitation.Invitation{}, errNothing
+	}
 	var out invitation.Invitation
 	_, _, err := s.db.act(ctx, "send invitation again", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.RenewInvitation(ctx, sqlcgen.RenewInvitationParams{
@@ -127,6 +133,9 @@ func (s Invitations) Resend(ctx context.Context, a admin.Act, tenant id.Tenant, 
 
 // Revoke makes the link of an invitation void.
 func (s Invitations) Revoke(ctx context.Context, a admin.Act, tenant id.Tenant, i id.Invitation) error {
+	if !a.Actor.Manages(tenant) {
+		return errNothing
+	}
 	_, _, err := s.db.act(ctx, "revoke invitation", a, func(q *sqlcgen.Queries) (string, error) {
 		n, err := q.RevokeInvitation(ctx, sqlcgen.RevokeInvitationParams{TenantID: tenant.UUID(), ID: i.UUID(), RevokedAt: a.Event.At})
 		if err == nil && n == 0 {

@@ -24,7 +24,8 @@ func letter() mail.Sealed {
 }
 
 func act(action audit.Action) admin.Act {
-	return admin.Act{Actor: admin.Actor{Client: "console"}, Event: audit.Event{At: time.Now(), Action: action, Actor: "console"}}
+	actor := admin.Actor{Client: "console", Installation: true, Permissions: []string{admin.InstallationManage}}
+	return admin.Act{Actor: actor, Event: audit.Event{At: time.Now(), Action: action, Actor: "console"}}
 }
 
 // invite stores an invitation into acme and returns it with its secret.

@@ -37,6 +37,9 @@ func (s MailLinks) Issue(ctx context.Context, l maillink.Link, token secret.Hash
 
 // IssueAs is Issue as an act of the administration.
 func (s MailLinks) IssueAs(ctx context.Context, a admin.Act, l maillink.Link, token secret.Hash, letter mail.Sealed) error {
+	if !a.Actor.ManagesAll() {
+		return errNothing
+	}
 	_, _, err := s.db.act(ctx, "issue link", a, func(q *sqlcgen.Queries) (string, error) {
 		return l.User.String(), issue(ctx, q, l, token, letter)
 	})

@@ -76,6 +76,9 @@ var errNothing = fmt.Errorf("nothing is within reach: %w", errdefs.ErrNotFound)
 
 // Create stores a resource server.
 func (s ResourceServers) Create(ctx context.Context, a admin.Act, r directory.ResourceServer) (created directory.ResourceServer, replayed bool, err error) {
+	if !a.Actor.ManagesAll() {
+		return directory.ResourceServer{}, false, errNothing
+	}
 	reference, replayed, err := s.db.act(ctx, "create resource server", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.CreateResourceServer(ctx, sqlcgen.CreateResourceServerParams{
 			ID: r.ID.UUID(), Audience: r.Audience, Name: r.Name, TenantID: nullUUID(r.Tenant.UUID()), Claims: array(r.Claims),

@@ -89,7 +89,7 @@ func TestABatchOfAnyoneTakesTheSameStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	imports := (&DB{pool: pool, q: sqlcgen.New(pool)}).Imports()
-	act := admin.Act{Actor: admin.Actor{Client: "importer"}, Event: audit.Event{At: time.Now(), Action: audit.UsersImported}}
+	act := admin.Act{Actor: admin.Actor{Client: "importer", Installation: true, Permissions: []string{admin.InstallationManage}}, Event: audit.Event{At: time.Now(), Action: audit.UsersImported}}
 	taken := map[int]int{}
 	for _, n := range []int{2, importer.MaxBatch} {
 		rows := make([]importer.Row, n)
