@@ -172,7 +172,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-CREATE TRIGGER resource_server_changed AFTER UPDATE OR DELETE ON resource_server
+CREATE TRIGGER resource_server_changed AFTER INSERT OR UPDATE OR DELETE ON resource_server
     FOR EACH STATEMENT EXECUTE FUNCTION notify_all_clients();
 
 -- The state of what people may do: membership.access_version moves when the roles of a person

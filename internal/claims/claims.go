@@ -18,6 +18,7 @@
 package claims
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,6 +92,29 @@ func Check(mappings []Mapping) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Read reads declared claims as they are stored and sent: a JSON array of mappings, or nothing.
+func Read(raw json.RawMessage) ([]Mapping, error) {
+	if len(raw) == 0 || string(raw) == "[]" {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	var out []Mapping
+	if err := d.Decode(&out); err != nil || d.More() {
+		return nil, errdefs.InvalidField("claims", "use a list of objects with name, value and tokens")
+	}
+	return out, nil
+}
+
+// CheckStored is Check for what Read reads.
+func CheckStored(raw json.RawMessage) error {
+	m, err := Read(raw)
+	if err != nil {
+		return err
+	}
+	return Check(m)
 }
 
 // checkName says why a claim may not have its name.

@@ -221,7 +221,7 @@ func TestReservedNamesAreRefusedInAnyCase(t *testing.T) {
 	}
 	for _, name := range []string{
 		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", // RFC 7519
-		"client_id", "scope", "auth_time", "acr", "amr", "roles", "groups", "entitlements", // RFC 9068
+		"client_id", "scope", "auth_time", "acr", "amr", "roles", // RFC 9068
 		"azp", "nonce", "at_hash", "c_hash", "s_hash", "sid", "_claim_names", "_claim_sources", // OpenID Connect
 		"act", "may_act", "cnf", "active", "token_type", "username", "events", // RFC 8693, 7800, 7662, 8417
 		"tenant_id", "tenant", "permissions", "permissions_omitted", "claims_omitted", "grant_id", "signet_anything",
@@ -237,7 +237,7 @@ func TestReservedNamesAreRefusedInAnyCase(t *testing.T) {
 			t.Errorf("%s: allowed in access tokens alone", name)
 		}
 	}
-	for _, name := range []string{"https://hasura.io/jwt/claims", "x-plan", "department", "subject", "cognito:groups"} {
+	for _, name := range []string{"https://hasura.io/jwt/claims", "x-plan", "department", "subject", "cognito:groups", "groups", "entitlements"} {
 		if refused(name, claims.AccessToken, claims.IDToken) {
 			t.Errorf("%s is refused", name)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/errdefs"
 )
 
@@ -59,7 +60,15 @@ func validScope(s string) bool {
 // Check says everything that is wrong with a registration; each fault is an errdefs.FieldError
 // that names its field and is errdefs.ErrInvalid.
 func (c Client) Check() error {
-	return errors.Join(slices.Concat([]error{CheckID(c.ID)}, c.checkKind(), c.checkGrants(), c.checkLists(), c.checkAddresses())...)
+	return errors.Join(slices.Concat([]error{CheckID(c.ID), c.checkClaims()}, c.checkKind(), c.checkGrants(), c.checkLists(), c.checkAddresses())...)
+}
+
+// checkClaims also keeps tenants from declaring claims: they could pass for somebody else's.
+func (c Client) checkClaims() error {
+	if len(c.Claims) > 0 && string(c.Claims) != "[]" && !c.Tenant.IsZero() {
+		return errdefs.InvalidField("claims", "are declared by the installation's own clients alone")
+	}
+	return claims.CheckStored(c.Claims)
 }
 
 func (c Client) checkKind() (faults []error) {

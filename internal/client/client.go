@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/secret"
 )
@@ -63,7 +64,8 @@ type Client struct {
 	AccessTokenLifetime    time.Duration // zero is the server's default
 	PolicyURI              string
 	TermsURI               string
-	Claims                 json.RawMessage // declared claims, a JSON array
+	Claims                 json.RawMessage // declared claims, a JSON array; the installation's own clients only
+	Declared               *claims.Set     // what its tokens say besides: see Declare; read-only
 	Version                int64           // for edits
 	CreatedAt, UpdatedAt   time.Time
 	DisabledAt             time.Time
@@ -75,6 +77,17 @@ type Filter struct {
 	Tenant       id.Tenant
 	Installation bool   // those of the installation alone
 	Prefix       string // of the id
+}
+
+// Declare sets what tokens of the client say besides: what it declares, unless a tenant owns it,
+// and what resource servers declare, which must be the installation's own. What cannot be read is
+// left out; it was checked when it was stored.
+func (c *Client) Declare(resources []claims.Declaration) {
+	var own []claims.Mapping
+	if c.Tenant.IsZero() {
+		own, _ = claims.Read(c.Claims)
+	}
+	c.Declared = claims.NewSet(own, resources)
 }
 
 // Secret is a stored client secret: only its digest.

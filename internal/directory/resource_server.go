@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/id"
 )
 
@@ -69,7 +70,11 @@ func (r ResourceServer) Check(issuer string) error {
 	if strings.TrimSpace(r.Name) == "" || utf8.RuneCountInString(r.Name) > MaxName || !oneLine(r.Name) {
 		name = admin.Invalid("name", "use 1 to %d characters in one line", MaxName)
 	}
-	return errors.Join(CheckAudience(r.Audience, issuer), name)
+	declared := claims.CheckStored(r.Claims)
+	if len(r.Claims) > 0 && string(r.Claims) != "[]" && !r.Tenant.IsZero() {
+		declared = admin.Invalid("claims", "are declared by the installation's own resource servers alone")
+	}
+	return errors.Join(CheckAudience(r.Audience, issuer), name, declared)
 }
 
 // CheckPermission says what is wrong with a permission, each fault as an admin.FieldError. A slug

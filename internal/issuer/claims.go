@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/grant"
@@ -24,10 +24,6 @@ const (
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
 	typeIDToken     = "JWT"
 )
-
-// tokenOverhead is what the header with its RFC 7638 kid, the signature of ES256 and the two
-// dots add to the payload of an access token, in bytes of base64; rounded up.
-const tokenOverhead = 200
 
 // audience is the aud claim: a string when it is one, else an array (RFC 7519 §4.1.3).
 type audience []string
@@ -70,6 +66,8 @@ type accessClaims struct {
 	Roles              []string `json:"roles,omitzero"`
 	Permissions        []string `json:"permissions,omitzero"`
 	PermissionsOmitted bool     `json:"permissions_omitted,omitempty"`
+	ClaimsOmitted      []string `json:"claims_omitted,omitempty"` // declared claims, by name
+	// Declared claims follow.
 }
 
 func (c accessClaims) scopes() []string { return strings.Fields(c.Scope) }
@@ -88,6 +86,8 @@ type idClaims struct {
 	AtHash   string   `json:"at_hash,omitempty"`
 	Session  string   `json:"sid,omitempty"`
 	profileClaims
+	ClaimsOmitted []string `json:"claims_omitted,omitempty"`
+	// Declared claims follow.
 }
 
 // profileClaims is what the scopes profile and email release (OpenID Connect Core 1.0 §5.4),
@@ -136,7 +136,43 @@ type issuance struct {
 
 // accessToken signs the access token of n and returns it with its identifier.
 func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (token, jti string, lifetime time.Duration, err error) {
-	lifetime = i.Lifetimes.AccessToken
+	c, p, err := i.accessPayload(n, now)
+	if err != nil {
+		return "", "", 0, err
+	}
+	if c.PermissionsOmitted {
+		i.Observer.PermissionsOmitted()
+		i.Log.WarnContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
+	}
+	i.reportOmitted(ctx, p, n.client.ID, claims.AccessToken)
+	expires := time.Unix(c.Expiry, 0)
+	token, err = i.Keys.Sign(ctx, keys.ES256, typeAccessToken, p.json, expires)
+	return token, c.ID, expires.Sub(time.Unix(c.IssuedAt, 0)), err
+}
+
+// accessPayload makes the payload of the access token of n within the size budget: permissions
+// are left out first, then declared claims.
+func (i *Issuer) accessPayload(n *issuance, now time.Time) (accessClaims, said, error) {
+	c := i.accessClaims(n, now)
+	p := said{}
+	p.declared, p.faults = n.client.Declared.Evaluate(claims.AccessToken, n.facts())
+	c.ClaimsOmitted = p.omitted()
+	fits, err := i.encode(&p, c)
+	if err == nil && !fits && len(c.Permissions) > 0 {
+		c.Permissions, c.PermissionsOmitted = nil, true
+		fits, err = i.encode(&p, c)
+	}
+	if err == nil && !fits && len(p.declared) > 0 {
+		p.overBudget, p.declared = p.declared, nil
+		c.ClaimsOmitted = p.omitted()
+		_, err = i.encode(&p, c)
+	}
+	return c, p, err
+}
+
+// accessClaims returns what the access token of n says, apart from declared claims.
+func (i *Issuer) accessClaims(n *issuance, now time.Time) accessClaims {
+	lifetime := i.Lifetimes.AccessToken
 	if n.client.AccessTokenLifetime > 0 {
 		lifetime = min(n.client.AccessTokenLifetime, maxAccessToken)
 	}
@@ -171,47 +207,54 @@ func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (t
 	if len(c.Audience) == 0 {
 		c.Audience = audience{i.URL} // RFC 9068 §3: there is always an audience
 	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		return "", "", 0, fmt.Errorf("encode access token: %w", err)
-	}
-	if b64.EncodedLen(len(payload))+tokenOverhead > i.TokenBudget && len(c.Permissions) > 0 {
-		c.Permissions, c.PermissionsOmitted = nil, true
-		i.Observer.PermissionsOmitted()
-		i.Log.WarnContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
-		if payload, err = json.Marshal(c); err != nil {
-			return "", "", 0, fmt.Errorf("encode access token: %w", err)
-		}
-	}
-	token, err = i.Keys.Sign(ctx, keys.ES256, typeAccessToken, payload, now.Add(lifetime))
-	return token, c.ID, lifetime, err
+	return c
 }
 
 // idToken signs the ID token that accompanies an access token.
 func (i *Issuer) idToken(ctx context.Context, n *issuance, accessToken string, now time.Time) (string, error) {
-	alg := keys.ES256
-	if n.client.IDTokenAlgorithm != "" {
-		alg = keys.Algorithm(n.client.IDTokenAlgorithm)
+	alg := idTokenAlgorithm(n)
+	c, p, err := i.idPayload(n, atHash(alg, accessToken), now)
+	if err != nil {
+		return "", err
 	}
-	expires := now.Add(i.Lifetimes.IDToken)
-	payload, err := json.Marshal(idClaims{
+	i.reportOmitted(ctx, p, n.client.ID, claims.IDToken)
+	return i.Keys.Sign(ctx, alg, typeIDToken, p.json, time.Unix(c.Expiry, 0))
+}
+
+func idTokenAlgorithm(n *issuance) keys.Algorithm {
+	if n.client.IDTokenAlgorithm != "" {
+		return keys.Algorithm(n.client.IDTokenAlgorithm)
+	}
+	return keys.ES256
+}
+
+// idPayload makes the payload of the ID token of n. Declared claims are left out of one that is
+// over the size budget.
+func (i *Issuer) idPayload(n *issuance, atHash string, now time.Time) (idClaims, said, error) {
+	c := idClaims{
 		Issuer:        i.URL,
 		Subject:       n.subject.User.ID.String(),
 		Audience:      audience{string(n.client.ID)},
-		Expiry:        expires.Unix(),
+		Expiry:        now.Add(i.Lifetimes.IDToken).Unix(),
 		IssuedAt:      now.Unix(),
 		AuthTime:      n.grant.AuthenticatedAt.Unix(),
 		Nonce:         n.nonce,
 		ACR:           n.grant.ACR,
 		AMR:           n.grant.AMR,
-		AtHash:        atHash(alg, accessToken),
+		AtHash:        atHash,
 		Session:       n.grant.Session.String(),
 		profileClaims: profileOf(*n.subject, n.scopes),
-	})
-	if err != nil {
-		return "", fmt.Errorf("encode ID token: %w", err)
 	}
-	return i.Keys.Sign(ctx, alg, typeIDToken, payload, expires)
+	p := said{}
+	p.declared, p.faults = n.client.Declared.Evaluate(claims.IDToken, n.facts())
+	c.ClaimsOmitted = p.omitted()
+	fits, err := i.encode(&p, c)
+	if err == nil && !fits && len(p.declared) > 0 {
+		p.overBudget, p.declared = p.declared, nil
+		c.ClaimsOmitted = p.omitted()
+		_, err = i.encode(&p, c)
+	}
+	return c, p, err
 }
 
 // atHash binds an access token to an ID token: the left half of its digest (OpenID Connect

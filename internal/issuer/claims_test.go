@@ -30,7 +30,8 @@ type counter struct {
 	omitted int
 }
 
-func (c *counter) PermissionsOmitted() { c.omitted++ }
+func (c *counter) PermissionsOmitted()  { c.omitted++ }
+func (c *counter) ClaimsOmitted(string) {}
 
 var (
 	noon   = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)

@@ -8,16 +8,10 @@ import (
 	"strings"
 
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
-	"github.com/signet-id/signet/internal/id"
 )
-
-type activeAccess struct {
-	Active    bool   `json:"active"`
-	TokenType string `json:"token_type"`
-	accessClaims
-}
 
 type activeRefresh struct {
 	Active    bool   `json:"active"`
@@ -72,36 +66,25 @@ func (i *Issuer) introspect(r *http.Request, token string, caller client.Client)
 	if void {
 		return notActive, nil
 	}
-	if c.PermissionsOmitted {
-		// The token had no room for them; here there is.
-		full := c.accessClaims
-		if err := i.fillPermissions(r, &full); err != nil {
+	var subject *directory.Subject
+	if !c.user.IsZero() {
+		s, err := i.Subjects.FindSubject(r.Context(), c.tenant, c.user)
+		if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
 			return nil, err
 		}
-		return json.Marshal(activeAccess{true, "Bearer", full})
+		if err != nil || s.Active() != nil {
+			return notActive, nil
+		}
+		subject = &s
 	}
-	if body := c.body.Load(); body != nil {
-		return *body, nil
+	if !c.PermissionsOmitted && len(c.ClaimsOmitted) == 0 {
+		return c.answer, nil
 	}
-	body, err := json.Marshal(activeAccess{true, "Bearer", c.accessClaims})
-	if err == nil {
-		c.body.Store(&body)
+	registered, err := i.Clients.FindClient(r.Context(), client.ID(c.ClientID))
+	if err != nil {
+		return nil, err
 	}
-	return body, err
-}
-
-func (i *Issuer) fillPermissions(r *http.Request, c *accessClaims) error {
-	user, err1 := id.ParseUser(c.Subject)
-	tenant, err2 := id.ParseTenant(c.TenantID)
-	if err1 != nil || err2 != nil {
-		return nil //nolint:nilerr // a machine's token: no user, no permissions
-	}
-	s, err := i.Subjects.FindSubject(r.Context(), tenant, user)
-	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
-		return err
-	}
-	c.Permissions, c.PermissionsOmitted = s.PermissionsFor(c.Audience), false
-	return nil
+	return withFull(c.answer, c.accessClaims, registered, subject)
 }
 
 // introspectRefresh answers for a genuine refresh token: only its own client may know, and only

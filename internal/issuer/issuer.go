@@ -10,7 +10,7 @@
 //
 //	authorize.go   request → authorization.Request; its answer
 //	token.go       token endpoint; grants in code.go, refresh.go, machine.go
-//	claims.go      what tokens say
+//	claims.go      what tokens say; declared.go what they say besides
 //	introspect.go, revoke.go, userinfo.go, logout.go, discovery.go
 package issuer
 
@@ -104,6 +104,7 @@ type Observer interface {
 	Refresh(result string)              // rotated, switched, retried, reused or rejected
 	Authorization(result string)        // granted, refused, or the error code
 	PermissionsOmitted()
+	ClaimsOmitted(reason string) // budget or failed
 }
 
 // Lifetimes of what is issued.

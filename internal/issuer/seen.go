@@ -3,15 +3,18 @@ package issuer
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"sync/atomic"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/id"
 )
 
 // seenBytes bounds what remembered access tokens take: some five thousand of the usual size.
 const seenBytes = 16 << 20
+
+// answerPrefix begins the answer to an introspection; the claims follow.
+const answerPrefix = `{"active":true,"token_type":"Bearer",`
 
 // seen is an access token whose signature, type, issuer and claims were found good. It is
 // shared: nobody changes it.
@@ -19,8 +22,11 @@ type seen struct {
 	accessClaims
 	keys string // the entity tag of the keys it was checked against
 	size uint32 // about what it takes, in bytes
-	// body is the answer to an introspection, made by the first one that asks.
-	body atomic.Pointer[[]byte]
+	// answer is what introspection says of it while it is good: all that the token says.
+	answer []byte
+	// user and tenant are whom it is about; zero for machines.
+	user   id.User
+	tenant id.Tenant
 }
 
 // seenCache spares a token that comes again the check of its signature, which is most of the
@@ -58,6 +64,12 @@ func (i *Issuer) readAccessToken(token string) (*seen, error) {
 		s = &seen{keys: tag, size: uint32(2*len(payload) + 1024)}
 		if err := json.Unmarshal(payload, &s.accessClaims); err != nil || s.Issuer != i.URL {
 			return nil, errdefs.ErrUnauthenticated
+		}
+		s.answer = append([]byte(answerPrefix), payload[1:]...) // an object, since it could be read into one
+		if s.user, err = id.ParseUser(s.Subject); err == nil {
+			if s.tenant, err = id.ParseTenant(s.TenantID); err != nil {
+				return nil, errdefs.ErrUnauthenticated
+			}
 		}
 		if i.Now().Unix() < s.Expiry {
 			i.seen.tokens.Set(digest, s)

@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
@@ -33,6 +36,11 @@ func (s Clients) FindClient(ctx context.Context, clientID client.ID) (client.Cli
 			c.Secrets = append(c.Secrets, client.Secret{Hash: secret.Hash(h), ExpiresAt: row.SecretExpiries[i]})
 		}
 	}
+	var declarations []claims.Declaration
+	if err := json.Unmarshal(row.Declarations, &declarations); err != nil {
+		return client.Client{}, fmt.Errorf("read declared claims of client %s: %w", clientID, err)
+	}
+	c.Declare(declarations)
 	return c, nil
 }
 

@@ -31,6 +31,7 @@ type Metrics struct {
 	hashDuration   *prometheus.HistogramVec
 	hashRefused    prometheus.Counter
 	omitted        prometheus.Counter
+	claimsOmitted  *prometheus.CounterVec
 	mail           *prometheus.CounterVec
 }
 
@@ -65,12 +66,13 @@ func NewMetrics(build Build) *Metrics {
 			Help:    "Time to compute one password hash, waiting excluded.",
 			Buckets: []float64{.01, .025, .05, .1, .2, .4, .8, 1.6, 3.2},
 		}, []string{"algorithm"}),
-		hashRefused: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_password_hash_refused_total", Help: "Sign-ins turned away because the queue for password hashes was full."}),
-		omitted:     prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_token_permissions_omitted_total", Help: "Access tokens over the size budget, issued without their permissions."}),
+		hashRefused:   prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_password_hash_refused_total", Help: "Sign-ins turned away because the queue for password hashes was full."}),
+		claimsOmitted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_token_claims_omitted_total", Help: "Tokens issued without one or more declared claims, by reason: the size budget, or a claim that failed or was too large."}, []string{"reason"}),
+		omitted:       prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_token_permissions_omitted_total", Help: "Access tokens over the size budget, issued without their permissions."}),
 	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signet_build_info", Help: "Always 1; the labels identify the running program."}, []string{"version", "revision", "go_version"})
 	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
-	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, m.omitted, info,
+	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, m.omitted, m.claimsOmitted, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -138,6 +140,9 @@ func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(result).Inc(
 // PermissionsOmitted counts an access token that was over the size budget and left its
 // permissions out.
 func (m *Metrics) PermissionsOmitted() { m.omitted.Inc() }
+
+// ClaimsOmitted counts a token that left declared claims out; reason is budget or failed.
+func (m *Metrics) ClaimsOmitted(reason string) { m.claimsOmitted.WithLabelValues(reason).Inc() }
 
 // Refresh counts a use of a refresh token; result is rotated, switched, retried, reused or rejected.
 func (m *Metrics) Refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }

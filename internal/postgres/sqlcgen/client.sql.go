@@ -32,7 +32,10 @@ SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::bytea[] AS secret_hashes,
        coalesce((SELECT array_agg(coalesce(s.expires_at, '9999-12-31 00:00:00Z') ORDER BY s.created_at, s.hash) FROM client_secret s
                   WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())), '{}')::timestamptz[] AS secret_expiries,
-       coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
+       coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('audience', rs.audience, 'claims', rs.claims) ORDER BY rs.audience), '[]')
+          FROM resource_server rs
+         WHERE rs.audience = ANY (c.audiences) AND rs.tenant_id IS NULL AND rs.claims <> '[]')::jsonb AS declarations
   FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
  WHERE c.id = $1
 `
@@ -44,6 +47,7 @@ type FindClientRow struct {
 	SecretHashes   [][]byte
 	SecretExpiries []time.Time
 	Origins        []string
+	Declarations   []byte
 }
 
 func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, error) {
@@ -77,6 +81,7 @@ func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, err
 		&i.SecretHashes,
 		&i.SecretExpiries,
 		&i.Origins,
+		&i.Declarations,
 	)
 	return i, err
 }
