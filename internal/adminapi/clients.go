@@ -28,29 +28,29 @@ type Clients interface {
 
 // Client is the registration of an application.
 type Client struct {
-	ID                     string         `json:"id" example:"cli_01h2xcejqtf2nbrexx3vqjhp41" doc:"The client_id. Never changes."`
-	TenantID               string         `json:"tenant_id,omitempty" doc:"The tenant that owns it and whose people alone it signs in; absent when it is the installation's."`
-	Tenant                 string         `json:"tenant,omitempty" example:"acme" doc:"With tenant_id: its slug."`
-	Name                   string         `json:"name" example:"Shop" doc:"For people, on the pages that they sign in on."`
-	AuthMethod             string         `json:"auth_method" enum:"none,client_secret_basic,client_secret_post" doc:"How it proves who it is at the token endpoint; none is a public client, which keeps no secret."`
-	RedirectURIs           []string       `json:"redirect_uris" nullable:"false"`
-	PostLogoutRedirectURIs []string       `json:"post_logout_redirect_uris" nullable:"false"`
-	Origins                []string       `json:"origins" nullable:"false" doc:"Web origins whose scripts may call the token endpoint."`
-	GrantTypes             []string       `json:"grant_types" nullable:"false"`
-	Scopes                 []string       `json:"scopes" nullable:"false" doc:"That it may ask for. What a machine may do in the administration is among them."`
-	Audiences              []string       `json:"audiences" nullable:"false" doc:"Of the resource servers that it may ask tokens for; the first is the default."`
-	ServesAudience         string         `json:"serves_audience,omitempty" doc:"The audience of the resource server that this client is, which may introspect its tokens."`
-	PKCEOptional           bool           `json:"pkce_optional" doc:"It may go without PKCE. Confidential clients only."`
-	SkipConsent            bool           `json:"skip_consent" doc:"People are not asked what it may do."`
-	IDTokenAlgorithm       string         `json:"id_token_algorithm,omitempty" doc:"Of the signature of ID tokens; absent for the server's default."`
-	AccessTokenLifetime    int            `json:"access_token_lifetime" doc:"In seconds; 0 is the server's default."`
-	PolicyURI              string         `json:"policy_uri,omitempty"`
-	TermsURI               string         `json:"terms_uri,omitempty"`
-	Claims                 []any          `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
-	Secrets                []ClientSecret `json:"secrets,omitempty" doc:"What is known of its secrets, which are shown once, when they are made. Absent in lists."`
-	DisabledAt             *time.Time     `json:"disabled_at,omitempty" doc:"Since when it gets no tokens and its old ones are void; absent while it is enabled."`
-	CreatedAt              time.Time      `json:"created_at"`
-	UpdatedAt              time.Time      `json:"updated_at"`
+	ID                     string          `json:"id" example:"cli_01h2xcejqtf2nbrexx3vqjhp41" doc:"The client_id. Never changes."`
+	TenantID               string          `json:"tenant_id,omitempty" doc:"The tenant that owns it and whose people alone it signs in; absent when it is the installation's."`
+	Tenant                 string          `json:"tenant,omitempty" example:"acme" doc:"With tenant_id: its slug."`
+	Name                   string          `json:"name" example:"Shop" doc:"For people, on the pages that they sign in on."`
+	AuthMethod             string          `json:"auth_method" enum:"none,client_secret_basic,client_secret_post" doc:"How it proves who it is at the token endpoint; none is a public client, which keeps no secret."`
+	RedirectURIs           []string        `json:"redirect_uris" nullable:"false"`
+	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris" nullable:"false"`
+	Origins                []string        `json:"origins" nullable:"false" doc:"Web origins whose scripts may call the token endpoint."`
+	GrantTypes             []string        `json:"grant_types" nullable:"false"`
+	Scopes                 []string        `json:"scopes" nullable:"false" doc:"That it may ask for. What a machine may do in the administration is among them."`
+	Audiences              []string        `json:"audiences" nullable:"false" doc:"Of the resource servers that it may ask tokens for; the first is the default."`
+	ServesAudience         string          `json:"serves_audience,omitempty" doc:"The audience of the resource server that this client is, which may introspect its tokens."`
+	PKCEOptional           bool            `json:"pkce_optional" doc:"It may go without PKCE. Confidential clients only."`
+	SkipConsent            bool            `json:"skip_consent" doc:"People are not asked what it may do."`
+	IDTokenAlgorithm       string          `json:"id_token_algorithm,omitempty" doc:"Of the signature of ID tokens; absent for the server's default."`
+	AccessTokenLifetime    int             `json:"access_token_lifetime" doc:"In seconds; 0 is the server's default."`
+	PolicyURI              string          `json:"policy_uri,omitempty"`
+	TermsURI               string          `json:"terms_uri,omitempty"`
+	Claims                 []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
+	Secrets                []ClientSecret  `json:"secrets,omitempty" doc:"What is known of its secrets, which are shown once, when they are made. Absent in lists."`
+	DisabledAt             *time.Time      `json:"disabled_at,omitempty" doc:"Since when it gets no tokens and its old ones are void; absent while it is enabled."`
+	CreatedAt              time.Time       `json:"created_at"`
+	UpdatedAt              time.Time       `json:"updated_at"`
 }
 
 // CreatedClient is a registration with its first secret.
@@ -112,25 +112,25 @@ func (a *API) managedClient(ctx context.Context, actor admin.Actor, in OfClient)
 type createClient struct {
 	Creation
 	Body struct {
-		ID                     string    `json:"id,omitempty" maxLength:"255" doc:"The client_id of a system that you migrate from; otherwise absent. Installation administrators only."`
-		TenantID               string    `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that owns it. Absent: the installation, or the tenant of its administrator."`
-		Name                   string    `json:"name" maxLength:"200"`
-		AuthMethod             string    `json:"auth_method,omitempty" default:"client_secret_basic" doc:"none, client_secret_basic or client_secret_post."`
-		RedirectURIs           []string  `json:"redirect_uris,omitempty" doc:"Compared exactly; only the port of an http loopback URI varies."`
-		PostLogoutRedirectURIs []string  `json:"post_logout_redirect_uris,omitempty"`
-		Origins                []string  `json:"origins,omitempty"`
-		GrantTypes             *[]string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials. Absent: authorization_code."`
-		Scopes                 []string  `json:"scopes,omitempty"`
-		Audiences              []string  `json:"audiences,omitempty"`
-		ServesAudience         string    `json:"serves_audience,omitempty" maxLength:"255"`
-		PKCEOptional           bool      `json:"pkce_optional,omitempty"`
-		SkipConsent            bool      `json:"skip_consent,omitempty"`
-		IDTokenAlgorithm       string    `json:"id_token_algorithm,omitempty"`
-		AccessTokenLifetime    int       `json:"access_token_lifetime,omitempty" doc:"In seconds; 0 is the server's default."`
-		PolicyURI              string    `json:"policy_uri,omitempty"`
-		TermsURI               string    `json:"terms_uri,omitempty"`
-		Claims                 []any     `json:"claims,omitempty" doc:"Installation administrators only."`
-		Secret                 string    `json:"secret,omitempty" doc:"A random secret of a system that you migrate from; absent: one is made. Confidential clients only."`
+		ID                     string          `json:"id,omitempty" maxLength:"255" doc:"The client_id of a system that you migrate from; otherwise absent. Installation administrators only."`
+		TenantID               string          `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that owns it. Absent: the installation, or the tenant of its administrator."`
+		Name                   string          `json:"name" maxLength:"200"`
+		AuthMethod             string          `json:"auth_method,omitempty" default:"client_secret_basic" doc:"none, client_secret_basic or client_secret_post."`
+		RedirectURIs           []string        `json:"redirect_uris,omitempty" doc:"Compared exactly; only the port of an http loopback URI varies."`
+		PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+		Origins                []string        `json:"origins,omitempty"`
+		GrantTypes             *[]string       `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials. Absent: authorization_code."`
+		Scopes                 []string        `json:"scopes,omitempty"`
+		Audiences              []string        `json:"audiences,omitempty"`
+		ServesAudience         string          `json:"serves_audience,omitempty" maxLength:"255"`
+		PKCEOptional           bool            `json:"pkce_optional,omitempty"`
+		SkipConsent            bool            `json:"skip_consent,omitempty"`
+		IDTokenAlgorithm       string          `json:"id_token_algorithm,omitempty"`
+		AccessTokenLifetime    int             `json:"access_token_lifetime,omitempty" doc:"In seconds; 0 is the server's default."`
+		PolicyURI              string          `json:"policy_uri,omitempty"`
+		TermsURI               string          `json:"terms_uri,omitempty"`
+		Claims                 []DeclaredClaim `json:"claims,omitempty" doc:"Installation administrators only."`
+		Secret                 string          `json:"secret,omitempty" doc:"A random secret of a system that you migrate from; absent: one is made. Confidential clients only."`
 	}
 }
 
@@ -138,23 +138,23 @@ type updateClient struct {
 	OfClient
 	Conditional
 	Body struct {
-		Name                   *string   `json:"name,omitempty" maxLength:"200"`
-		AuthMethod             *string   `json:"auth_method,omitempty" doc:"A client that becomes public loses its secrets; one that becomes confidential needs one made."`
-		RedirectURIs           *[]string `json:"redirect_uris,omitempty"`
-		PostLogoutRedirectURIs *[]string `json:"post_logout_redirect_uris,omitempty"`
-		Origins                *[]string `json:"origins,omitempty"`
-		GrantTypes             *[]string `json:"grant_types,omitempty"`
-		Scopes                 *[]string `json:"scopes,omitempty"`
-		Audiences              *[]string `json:"audiences,omitempty"`
-		ServesAudience         *string   `json:"serves_audience,omitempty" maxLength:"255"`
-		PKCEOptional           *bool     `json:"pkce_optional,omitempty"`
-		SkipConsent            *bool     `json:"skip_consent,omitempty"`
-		IDTokenAlgorithm       *string   `json:"id_token_algorithm,omitempty"`
-		AccessTokenLifetime    *int      `json:"access_token_lifetime,omitempty"`
-		PolicyURI              *string   `json:"policy_uri,omitempty"`
-		TermsURI               *string   `json:"terms_uri,omitempty"`
-		Claims                 *[]any    `json:"claims,omitempty" doc:"Installation administrators only."`
-		Disabled               *bool     `json:"disabled,omitempty" doc:"Disabling recalls everything that was issued to it, for good."`
+		Name                   *string          `json:"name,omitempty" maxLength:"200"`
+		AuthMethod             *string          `json:"auth_method,omitempty" doc:"A client that becomes public loses its secrets; one that becomes confidential needs one made."`
+		RedirectURIs           *[]string        `json:"redirect_uris,omitempty"`
+		PostLogoutRedirectURIs *[]string        `json:"post_logout_redirect_uris,omitempty"`
+		Origins                *[]string        `json:"origins,omitempty"`
+		GrantTypes             *[]string        `json:"grant_types,omitempty"`
+		Scopes                 *[]string        `json:"scopes,omitempty"`
+		Audiences              *[]string        `json:"audiences,omitempty"`
+		ServesAudience         *string          `json:"serves_audience,omitempty" maxLength:"255"`
+		PKCEOptional           *bool            `json:"pkce_optional,omitempty"`
+		SkipConsent            *bool            `json:"skip_consent,omitempty"`
+		IDTokenAlgorithm       *string          `json:"id_token_algorithm,omitempty"`
+		AccessTokenLifetime    *int             `json:"access_token_lifetime,omitempty"`
+		PolicyURI              *string          `json:"policy_uri,omitempty"`
+		TermsURI               *string          `json:"terms_uri,omitempty"`
+		Claims                 *[]DeclaredClaim `json:"claims,omitempty" doc:"Installation administrators only."`
+		Disabled               *bool            `json:"disabled,omitempty" doc:"Disabling recalls everything that was issued to it, for good."`
 	}
 }
 
@@ -264,7 +264,7 @@ func (a *API) firstSecret(actor admin.Actor, k Creation, c client.Client, given 
 // checkClient says what is wrong with a registration. A tenant's client cannot hold what is for
 // the installation, whoever registers it.
 func checkClient(c client.Client) error {
-	faults := []error{c.Check()}
+	faults := []error{c.Check(), checkDeclarations(c.Claims)}
 	for i, s := range c.Scopes {
 		if admin.OfInstallation(s) && !c.Tenant.IsZero() {
 			faults = append(faults, admin.Invalid("scopes["+strconv.Itoa(i)+"]", "is reserved for clients of the installation"))

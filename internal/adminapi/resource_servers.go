@@ -9,6 +9,7 @@ import (
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -33,14 +34,14 @@ type Permissions interface {
 
 // ResourceServer is an API that tokens are meant for.
 type ResourceServer struct {
-	ID        string    `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41"`
-	Audience  string    `json:"audience" example:"https://orders.example" doc:"What the aud claim of its tokens says. Never changes."`
-	Name      string    `json:"name" example:"Orders" doc:"For people."`
-	TenantID  string    `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
-	Claims    []any     `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
-	BuiltIn   bool      `json:"built_in,omitempty" doc:"It is part of Signet and cannot be changed."`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID        string          `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41"`
+	Audience  string          `json:"audience" example:"https://orders.example" doc:"What the aud claim of its tokens says. Never changes."`
+	Name      string          `json:"name" example:"Orders" doc:"For people."`
+	TenantID  string          `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
+	Claims    []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
+	BuiltIn   bool            `json:"built_in,omitempty" doc:"It is part of Signet and cannot be changed."`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
 }
 
 func resourceServerOf(r directory.ResourceServer) ResourceServer {
@@ -50,15 +51,22 @@ func resourceServerOf(r directory.ResourceServer) ResourceServer {
 	}
 }
 
+// DeclaredClaim is a claim that tokens carry besides those that Signet defines.
+type DeclaredClaim struct {
+	Name   string          `json:"name" example:"https://hasura.io/jwt/claims"`
+	Value  json.RawMessage `json:"value" doc:"A template: JSON in which ${…} holds an expression over the facts of the issuance."`
+	Tokens []string        `json:"tokens,omitempty" doc:"access_token, id_token. Absent: access tokens."`
+}
+
 // declared reads stored declarations, which are a JSON array.
-func declared(raw json.RawMessage) []any {
-	out := []any{}
+func declared(raw json.RawMessage) []DeclaredClaim {
+	out := []DeclaredClaim{}
 	_ = json.Unmarshal(raw, &out) // checked when it was stored
 	return out
 }
 
 // declarations writes declarations; nil for none.
-func declarations(list []any) json.RawMessage {
+func declarations(list []DeclaredClaim) json.RawMessage {
 	if len(list) == 0 {
 		return nil
 	}
@@ -67,6 +75,18 @@ func declarations(list []any) json.RawMessage {
 		return nil
 	}
 	return b
+}
+
+// checkDeclarations says what is wrong with declared claims, each fault by its field.
+func checkDeclarations(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var mappings []claims.Mapping
+	if json.Unmarshal(raw, &mappings) != nil {
+		return admin.Invalid("claims", "use a list of claims with name and value")
+	}
+	return claims.Check(mappings)
 }
 
 // Permission is something that a resource server lets people do.
@@ -95,10 +115,10 @@ func (a *API) resourceServer(ctx context.Context, actor admin.Actor, in OfResour
 type createResourceServer struct {
 	Creation
 	Body struct {
-		Audience string `json:"audience" maxLength:"255" example:"https://orders.example" doc:"An absolute URI without fragment (RFC 8707)."`
-		Name     string `json:"name" maxLength:"200"`
-		TenantID string `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that it belongs to; absent for the installation."`
-		Claims   []any  `json:"claims,omitempty" doc:"Claims to declare."`
+		Audience string          `json:"audience" maxLength:"255" example:"https://orders.example" doc:"An absolute URI without fragment (RFC 8707)."`
+		Name     string          `json:"name" maxLength:"200"`
+		TenantID string          `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that it belongs to; absent for the installation."`
+		Claims   []DeclaredClaim `json:"claims,omitempty" doc:"Claims to declare."`
 	}
 }
 
@@ -106,8 +126,8 @@ type updateResourceServer struct {
 	OfResourceServer
 	Conditional
 	Body struct {
-		Name   *string `json:"name,omitempty" maxLength:"200"`
-		Claims *[]any  `json:"claims,omitempty" doc:"Replaces all."`
+		Name   *string          `json:"name,omitempty" maxLength:"200"`
+		Claims *[]DeclaredClaim `json:"claims,omitempty" doc:"Replaces all."`
 	}
 }
 
@@ -208,7 +228,7 @@ func (a *API) createResourceServer(ctx context.Context, actor admin.Actor, in *c
 		return nil, err
 	}
 	r := directory.ResourceServer{ID: id.NewResourceServer(a.Now()), Audience: b.Audience, Name: b.Name, Tenant: tenant, Claims: declarations(b.Claims)}
-	if err := r.Check(a.Issuer); err != nil {
+	if err := errors.Join(r.Check(a.Issuer), checkDeclarations(r.Claims)); err != nil {
 		return nil, err
 	}
 	act := a.act(ctx, actor, audit.ResourceServerCreated, tenant, r.ID.String(), map[string]string{"audience": r.Audience})
@@ -234,7 +254,7 @@ func (a *API) updateResourceServer(ctx context.Context, actor admin.Actor, in *u
 		if in.Body.Claims != nil {
 			r.Claims = declarations(*in.Body.Claims)
 		}
-		return r.Check(a.Issuer)
+		return errors.Join(r.Check(a.Issuer), checkDeclarations(r.Claims))
 	})
 	a.ForgetClients()
 	return one(r.Version, resourceServerOf(r)), err

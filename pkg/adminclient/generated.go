@@ -114,6 +114,151 @@ func (c *Client) AllAccess(ctx context.Context, params ListAccessParams, opts ..
 	})
 }
 
+// ListClientsParams narrows ListClients; the zero value asks for everything.
+type ListClientsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only those of the tenant with this slug or identifier.
+	Tenant string
+	// Only those that no tenant owns.
+	Installation *bool
+	// Only those whose id begins like this.
+	IDPrefix string
+}
+
+func (p ListClientsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("tenant", p.Tenant)
+	q.truth("installation", p.Installation)
+	q.text("id_prefix", p.IDPrefix)
+	return url.Values(q)
+}
+
+// ListClients: List clients by their id.
+func (c *Client) ListClients(ctx context.Context, params ListClientsParams, opts ...Option) (value Page[ClientRegistration], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/clients", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllClients goes through all pages of ListClients. It ends after the first error, which it yields.
+func (c *Client) AllClients(ctx context.Context, params ListClientsParams, opts ...Option) iter.Seq2[ClientRegistration, error] {
+	return pages(func(cursor string) (Page[ClientRegistration], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListClients(ctx, params, opts...)
+	})
+}
+
+// CreateClient: Register a client.
+//
+// The answer holds its first secret, which is shown this once.
+func (c *Client) CreateClient(ctx context.Context, body CreateClientBody, opts ...Option) (value CreatedClient, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/clients", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetClient: Read a client.
+func (c *Client) GetClient(ctx context.Context, client string, opts ...Option) (value ClientRegistration, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/clients/" + segment(client), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateClient: Edit a client: absent fields stay.
+func (c *Client) UpdateClient(ctx context.Context, client string, body UpdateClientBody, opts ...Option) (value ClientRegistration, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/clients/" + segment(client), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteClient: Delete a client.
+//
+// Everything that was issued to it is void, for good.
+func (c *Client) DeleteClient(ctx context.Context, client string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/clients/" + segment(client), opts: opts}, nil)
+	return err
+}
+
+// ListClientSecrets: List what is known of a client's secrets.
+func (c *Client) ListClientSecrets(ctx context.Context, client string, opts ...Option) (value Page[ClientSecret], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/clients/" + segment(client) + "/secrets", opts: opts}, &value)
+	return value, err
+}
+
+// CreateClientSecret: Add a secret to a client, for a rotation.
+//
+// Two secrets can be valid at a time. The answer holds the secret, which is shown this once; the
+// same request with the same Idempotency-Key shows it again within a day.
+func (c *Client) CreateClientSecret(ctx context.Context, client string, body CreateClientSecretBody, opts ...Option) (value CreatedSecret, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/clients/" + segment(client) + "/secrets", body: body, opts: opts}, &value)
+	return value, err
+}
+
+// DeleteClientSecret: Delete a secret of a client.
+//
+// The last one of an enabled client stays.
+func (c *Client) DeleteClientSecret(ctx context.Context, client string, secret string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/clients/" + segment(client) + "/secrets/" + segment(secret), opts: opts}, nil)
+	return err
+}
+
+// ListGrantsParams narrows ListGrants; the zero value asks for everything.
+type ListGrantsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only those in the tenant with this slug or identifier.
+	Tenant string
+	// Only those of the person with this identifier.
+	User string
+	// Only those to the client with this id.
+	Client string
+}
+
+func (p ListGrantsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("tenant", p.Tenant)
+	q.text("user", p.User)
+	q.text("client", p.Client)
+	return url.Values(q)
+}
+
+// ListGrants: List what people allowed clients, oldest first.
+func (c *Client) ListGrants(ctx context.Context, params ListGrantsParams, opts ...Option) (value Page[Grant], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/grants", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllGrants goes through all pages of ListGrants. It ends after the first error, which it yields.
+func (c *Client) AllGrants(ctx context.Context, params ListGrantsParams, opts ...Option) iter.Seq2[Grant, error] {
+	return pages(func(cursor string) (Page[Grant], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListGrants(ctx, params, opts...)
+	})
+}
+
+// GetGrant: Read a grant.
+func (c *Client) GetGrant(ctx context.Context, grant string, opts ...Option) (value Grant, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/grants/" + segment(grant), opts: opts}, &value)
+	return value, err
+}
+
+// RevokeGrant: Revoke a grant.
+//
+// Its refresh token and its access tokens are void.
+func (c *Client) RevokeGrant(ctx context.Context, grant string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/grants/" + segment(grant), opts: opts}, nil)
+	return err
+}
+
 // ImportUsers: Import people with their password hashes, up to 1000 at once.
 //
 // Installation administrators only. Rows that cannot be stored do not hold up the others. Sending a
@@ -127,6 +272,145 @@ func (c *Client) ImportUsers(ctx context.Context, body ImportUsersBody, opts ...
 func (c *Client) GetMe(ctx context.Context, opts ...Option) (value Me, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/me", opts: opts}, &value)
 	return value, err
+}
+
+// ListResourceServersParams narrows ListResourceServers; the zero value asks for everything.
+type ListResourceServersParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only those of the tenant with this slug or identifier.
+	Tenant string
+	// Only those whose audience begins like this.
+	AudiencePrefix string
+}
+
+func (p ListResourceServersParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("tenant", p.Tenant)
+	q.text("audience_prefix", p.AudiencePrefix)
+	return url.Values(q)
+}
+
+// ListResourceServers: List resource servers by their audience.
+func (c *Client) ListResourceServers(ctx context.Context, params ListResourceServersParams, opts ...Option) (value Page[ResourceServer], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/resource-servers", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllResourceServers goes through all pages of ListResourceServers. It ends after the first error, which it yields.
+func (c *Client) AllResourceServers(ctx context.Context, params ListResourceServersParams, opts ...Option) iter.Seq2[ResourceServer, error] {
+	return pages(func(cursor string) (Page[ResourceServer], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListResourceServers(ctx, params, opts...)
+	})
+}
+
+// CreateResourceServer: Register a resource server.
+//
+// Installation administrators only.
+func (c *Client) CreateResourceServer(ctx context.Context, body CreateResourceServerBody, opts ...Option) (value ResourceServer, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/resource-servers", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// GetResourceServer: Read a resource server.
+func (c *Client) GetResourceServer(ctx context.Context, resourceServer string, opts ...Option) (value ResourceServer, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/resource-servers/" + segment(resourceServer), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateResourceServer: Edit a resource server: absent fields stay.
+//
+// Installation administrators only.
+func (c *Client) UpdateResourceServer(ctx context.Context, resourceServer string, body UpdateResourceServerBody, opts ...Option) (value ResourceServer, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/resource-servers/" + segment(resourceServer), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteResourceServerParams narrows DeleteResourceServer; the zero value asks for everything.
+type DeleteResourceServerParams struct {
+	// Take it from whoever uses it, too.
+	Force *bool
+}
+
+func (p DeleteResourceServerParams) query() url.Values {
+	q := query{}
+	q.truth("force", p.Force)
+	return url.Values(q)
+}
+
+// DeleteResourceServer: Delete a resource server and its permissions.
+//
+// Installation administrators only. While roles hold its permissions or clients use its audience,
+// only with force=true, which takes them away.
+func (c *Client) DeleteResourceServer(ctx context.Context, resourceServer string, params DeleteResourceServerParams, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/resource-servers/" + segment(resourceServer), query: params.query(), opts: opts}, nil)
+	return err
+}
+
+// ListPermissionsParams narrows ListPermissions; the zero value asks for everything.
+type ListPermissionsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListPermissionsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListPermissions: List the permissions of a resource server.
+func (c *Client) ListPermissions(ctx context.Context, resourceServer string, params ListPermissionsParams, opts ...Option) (value Page[Permission], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/resource-servers/" + segment(resourceServer) + "/permissions", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllPermissions goes through all pages of ListPermissions. It ends after the first error, which it yields.
+func (c *Client) AllPermissions(ctx context.Context, resourceServer string, params ListPermissionsParams, opts ...Option) iter.Seq2[Permission, error] {
+	return pages(func(cursor string) (Page[Permission], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListPermissions(ctx, resourceServer, params, opts...)
+	})
+}
+
+// SavePermission: Declare a permission, or describe it anew.
+//
+// The entity tag is that of the resource server.
+func (c *Client) SavePermission(ctx context.Context, resourceServer string, permission string, body SavePermissionBody, opts ...Option) (value Permission, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPut, path: "/admin/v1/resource-servers/" + segment(resourceServer) + "/permissions/" + segment(permission), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeletePermissionParams narrows DeletePermission; the zero value asks for everything.
+type DeletePermissionParams struct {
+	// Take it from whoever uses it, too.
+	Force *bool
+}
+
+func (p DeletePermissionParams) query() url.Values {
+	q := query{}
+	q.truth("force", p.Force)
+	return url.Values(q)
+}
+
+// DeletePermission: Delete a permission.
+//
+// While roles hold it, only with force=true, which takes it from them.
+func (c *Client) DeletePermission(ctx context.Context, resourceServer string, permission string, params DeletePermissionParams, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/resource-servers/" + segment(resourceServer) + "/permissions/" + segment(permission), query: params.query(), opts: opts}, nil)
+	return err
 }
 
 // ListRoleTemplatesParams narrows ListRoleTemplates; the zero value asks for everything.
@@ -192,6 +476,56 @@ func (c *Client) UpdateRoleTemplate(ctx context.Context, template string, body U
 // Installation administrators only.
 func (c *Client) DeleteRoleTemplate(ctx context.Context, template string, opts ...Option) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/role-templates/" + segment(template), opts: opts}, nil)
+	return err
+}
+
+// ListSessionsParams narrows ListSessions; the zero value asks for everything.
+type ListSessionsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// The identifier of the person.
+	User string
+}
+
+func (p ListSessionsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("user", p.User)
+	return url.Values(q)
+}
+
+// ListSessions: List where a person is signed in.
+//
+// Administrators of a tenant see the sessions of its members that a grant in the tenant hangs on.
+func (c *Client) ListSessions(ctx context.Context, params ListSessionsParams, opts ...Option) (value Page[Session], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/sessions", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllSessions goes through all pages of ListSessions. It ends after the first error, which it yields.
+func (c *Client) AllSessions(ctx context.Context, params ListSessionsParams, opts ...Option) iter.Seq2[Session, error] {
+	return pages(func(cursor string) (Page[Session], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		return c.ListSessions(ctx, params, opts...)
+	})
+}
+
+// GetSession: Read a session.
+func (c *Client) GetSession(ctx context.Context, session string, opts ...Option) (value Session, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/sessions/" + segment(session), opts: opts}, &value)
+	return value, err
+}
+
+// EndSession: Sign a person out of one browser, and of what hangs on it.
+//
+// Installation administrators only: a session belongs to no tenant.
+func (c *Client) EndSession(ctx context.Context, session string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/sessions/" + segment(session), opts: opts}, nil)
 	return err
 }
 
@@ -620,12 +954,124 @@ type AuditEvent struct {
 	UserID string `json:"user_id,omitzero"`
 }
 
+// ClientRegistration is in the answer of ListClients.
+type ClientRegistration struct {
+	// The client_id. Never changes.
+	ID string `json:"id"`
+	// For people, on the pages that they sign in on.
+	Name string `json:"name"`
+	// In seconds; 0 is the server's default.
+	AccessTokenLifetime int64 `json:"access_token_lifetime"`
+	// Of the resource servers that it may ask tokens for; the first is the default.
+	Audiences []string `json:"audiences"`
+	// How it proves who it is at the token endpoint; none is a public client, which keeps no secret.
+	// One of "none", "client_secret_basic", "client_secret_post".
+	AuthMethod string `json:"auth_method"`
+	// Claims that it declares for its tokens.
+	Claims []DeclaredClaim `json:"claims"`
+	// Since when it gets no tokens and its old ones are void; absent while it is enabled.
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	GrantTypes []string  `json:"grant_types"`
+	// Of the signature of ID tokens; absent for the server's default.
+	IDTokenAlgorithm string `json:"id_token_algorithm,omitzero"`
+	// Web origins whose scripts may call the token endpoint.
+	Origins []string `json:"origins"`
+	// It may go without PKCE. Confidential clients only.
+	PKCEOptional           bool     `json:"pkce_optional"`
+	PolicyURI              string   `json:"policy_uri,omitzero"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+	RedirectURIs           []string `json:"redirect_uris"`
+	// That it may ask for. What a machine may do in the administration is among them.
+	Scopes []string `json:"scopes"`
+	// What is known of its secrets, which are shown once, when they are made. Absent in lists.
+	Secrets []ClientSecret `json:"secrets,omitzero"`
+	// The audience of the resource server that this client is, which may introspect its tokens.
+	ServesAudience string `json:"serves_audience,omitzero"`
+	// People are not asked what it may do.
+	SkipConsent bool `json:"skip_consent"`
+	// With tenant_id: its slug.
+	Tenant string `json:"tenant,omitzero"`
+	// The tenant that owns it and whose people alone it signs in; absent when it is the
+	// installation's.
+	TenantID  string    `json:"tenant_id,omitzero"`
+	TermsURI  string    `json:"terms_uri,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ClientSecret is in the answer of ListClientSecrets.
+type ClientSecret struct {
+	// Names the secret; it is none.
+	ID string `json:"id"`
+	// Who made it: a person, the client_id of a machine, or installation.
+	CreatedBy string `json:"created_by"`
+	// Until when it is good; absent: until it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// CreateClientBody is sent by CreateClient.
+type CreateClientBody struct {
+	// The client_id of a system that you migrate from; otherwise absent. Installation administrators
+	// only.
+	ID   string `json:"id,omitzero"`
+	Name string `json:"name"`
+	// In seconds; 0 is the server's default.
+	AccessTokenLifetime int64    `json:"access_token_lifetime,omitzero"`
+	Audiences           []string `json:"audiences,omitzero"`
+	// none, client_secret_basic or client_secret_post.
+	AuthMethod *string `json:"auth_method,omitzero"`
+	// Installation administrators only.
+	Claims []DeclaredClaim `json:"claims,omitzero"`
+	// authorization_code, refresh_token, client_credentials. Absent: authorization_code.
+	GrantTypes             []string `json:"grant_types,omitzero"`
+	IDTokenAlgorithm       string   `json:"id_token_algorithm,omitzero"`
+	Origins                []string `json:"origins,omitzero"`
+	PKCEOptional           bool     `json:"pkce_optional,omitzero"`
+	PolicyURI              string   `json:"policy_uri,omitzero"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitzero"`
+	// Compared exactly; only the port of an http loopback URI varies.
+	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	Scopes       []string `json:"scopes,omitzero"`
+	// A random secret of a system that you migrate from; absent: one is made. Confidential clients
+	// only.
+	Secret         string `json:"secret,omitzero"`
+	ServesAudience string `json:"serves_audience,omitzero"`
+	SkipConsent    bool   `json:"skip_consent,omitzero"`
+	// Slug or identifier of the tenant that owns it. Absent: the installation, or the tenant of its
+	// administrator.
+	TenantID string `json:"tenant_id,omitzero"`
+	TermsURI string `json:"terms_uri,omitzero"`
+}
+
+// CreateClientSecretBody is sent by CreateClientSecret.
+type CreateClientSecretBody struct {
+	// Until when it is good; absent: until it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Until when the secret in use stays good, while you roll the new one out; absent: until it is
+	// deleted.
+	PreviousExpiresAt time.Time `json:"previous_expires_at,omitzero"`
+	// A random secret of a system that you migrate from; absent: one is made.
+	Secret string `json:"secret,omitzero"`
+}
+
 // CreateInvitationBody is sent by CreateInvitation.
 type CreateInvitationBody struct {
 	// Where the invitation is sent. Only the account with this address can accept it.
 	Email string `json:"email"`
 	// Names of roles of the tenant.
 	Roles []string `json:"roles,omitzero"`
+}
+
+// CreateResourceServerBody is sent by CreateResourceServer.
+type CreateResourceServerBody struct {
+	// An absolute URI without fragment (RFC 8707).
+	Audience string `json:"audience"`
+	Name     string `json:"name"`
+	// Claims to declare.
+	Claims []DeclaredClaim `json:"claims,omitzero"`
+	// Slug or identifier of the tenant that it belongs to; absent for the installation.
+	TenantID string `json:"tenant_id,omitzero"`
 }
 
 // CreateRoleBody is sent by CreateRole.
@@ -674,6 +1120,102 @@ type CreateUserBody struct {
 	PasswordHash string `json:"password_hash,omitzero"`
 	// An https URL.
 	Picture string `json:"picture,omitzero"`
+}
+
+// CreatedClient is in the answer of CreateClient.
+type CreatedClient struct {
+	// The client_id. Never changes.
+	ID string `json:"id"`
+	// For people, on the pages that they sign in on.
+	Name string `json:"name"`
+	// In seconds; 0 is the server's default.
+	AccessTokenLifetime int64 `json:"access_token_lifetime"`
+	// Of the resource servers that it may ask tokens for; the first is the default.
+	Audiences []string `json:"audiences"`
+	// How it proves who it is at the token endpoint; none is a public client, which keeps no secret.
+	// One of "none", "client_secret_basic", "client_secret_post".
+	AuthMethod string `json:"auth_method"`
+	// Claims that it declares for its tokens.
+	Claims []DeclaredClaim `json:"claims"`
+	// Since when it gets no tokens and its old ones are void; absent while it is enabled.
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	GrantTypes []string  `json:"grant_types"`
+	// Of the signature of ID tokens; absent for the server's default.
+	IDTokenAlgorithm string `json:"id_token_algorithm,omitzero"`
+	// Web origins whose scripts may call the token endpoint.
+	Origins []string `json:"origins"`
+	// It may go without PKCE. Confidential clients only.
+	PKCEOptional           bool     `json:"pkce_optional"`
+	PolicyURI              string   `json:"policy_uri,omitzero"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+	RedirectURIs           []string `json:"redirect_uris"`
+	// That it may ask for. What a machine may do in the administration is among them.
+	Scopes []string `json:"scopes"`
+	// The client_secret. It is shown now and never again.
+	Secret string `json:"secret,omitzero"`
+	// What is known of its secrets, which are shown once, when they are made. Absent in lists.
+	Secrets []ClientSecret `json:"secrets,omitzero"`
+	// The audience of the resource server that this client is, which may introspect its tokens.
+	ServesAudience string `json:"serves_audience,omitzero"`
+	// People are not asked what it may do.
+	SkipConsent bool `json:"skip_consent"`
+	// With tenant_id: its slug.
+	Tenant string `json:"tenant,omitzero"`
+	// The tenant that owns it and whose people alone it signs in; absent when it is the
+	// installation's.
+	TenantID  string    `json:"tenant_id,omitzero"`
+	TermsURI  string    `json:"terms_uri,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// CreatedSecret is in the answer of CreateClientSecret.
+type CreatedSecret struct {
+	// Names the secret; it is none.
+	ID string `json:"id"`
+	// Who made it: a person, the client_id of a machine, or installation.
+	CreatedBy string `json:"created_by"`
+	// Until when it is good; absent: until it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// The client_secret. It is shown now and never again.
+	Secret    string    `json:"secret"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// DeclaredClaim is sent by CreateClient.
+type DeclaredClaim struct {
+	Name string `json:"name"`
+	// access_token, id_token. Absent: access tokens.
+	Tokens []string `json:"tokens,omitzero"`
+	// A template: JSON in which ${…} holds an expression over the facts of the issuance.
+	Value any `json:"value,omitzero"`
+}
+
+// Grant is in the answer of ListGrants.
+type Grant struct {
+	// The grant_id claim.
+	ID  string `json:"id"`
+	Acr string `json:"acr,omitzero"`
+	// The client can still get tokens for it.
+	Active    bool     `json:"active"`
+	Amr       []string `json:"amr,omitzero"`
+	Audiences []string `json:"audiences"`
+	// When the person proved who they are.
+	AuthenticatedAt time.Time `json:"authenticated_at"`
+	ClientID        string    `json:"client_id"`
+	// When it ends unless it is refreshed before.
+	ExpiresAt time.Time `json:"expires_at"`
+	// It outlives the session.
+	Offline bool `json:"offline"`
+	// When the client last got tokens for it.
+	RefreshedAt time.Time `json:"refreshed_at"`
+	RevokedAt   time.Time `json:"revoked_at,omitzero"`
+	Scopes      []string  `json:"scopes"`
+	// The sign-in that it hangs on; absent when it outlives it.
+	SessionID string    `json:"session_id,omitzero"`
+	TenantID  string    `json:"tenant_id"`
+	UserID    string    `json:"user_id"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // ImportMembership is sent by ImportUsers.
@@ -785,6 +1327,30 @@ type NewMembership struct {
 	Tenant string `json:"tenant"`
 }
 
+// Permission is in the answer of ListPermissions.
+type Permission struct {
+	// What the permissions claim says.
+	Slug        string `json:"slug"`
+	Description string `json:"description"`
+}
+
+// ResourceServer is in the answer of ListResourceServers.
+type ResourceServer struct {
+	ID string `json:"id"`
+	// What the aud claim of its tokens says. Never changes.
+	Audience string `json:"audience"`
+	// For people.
+	Name string `json:"name"`
+	// It is part of Signet and cannot be changed.
+	BuiltIn bool `json:"built_in,omitzero"`
+	// Claims that it declares for its tokens.
+	Claims []DeclaredClaim `json:"claims"`
+	// The tenant that it belongs to; absent when it is the installation's, which every tenant can use.
+	TenantID  string    `json:"tenant_id,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
 // Role is in the answer of ListRoles.
 type Role struct {
 	// In the roles claim of tokens. Never changes.
@@ -818,6 +1384,31 @@ type RoleTemplate struct {
 	UpdatedAt   time.Time        `json:"updated_at"`
 }
 
+// SavePermissionBody is sent by SavePermission.
+type SavePermissionBody struct {
+	Description string `json:"description,omitzero"`
+}
+
+// Session is in the answer of ListSessions.
+type Session struct {
+	// The sid claim.
+	ID  string `json:"id"`
+	Acr string `json:"acr,omitzero"`
+	// Where the person signed in from.
+	Address string   `json:"address"`
+	Amr     []string `json:"amr,omitzero"`
+	// When the person last proved who they are.
+	AuthenticatedAt time.Time `json:"authenticated_at"`
+	// When it ends in any case.
+	EndsAt time.Time `json:"ends_at"`
+	// When it ends unless it is used before.
+	ExpiresAt time.Time `json:"expires_at"`
+	// What the browser says it is.
+	UserAgent string    `json:"user_agent"`
+	UserID    string    `json:"user_id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
 // Tenant is in the answer of ListTenants.
 type Tenant struct {
 	// Never changes.
@@ -834,6 +1425,30 @@ type Tenant struct {
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
+// UpdateClientBody is sent by UpdateClient.
+type UpdateClientBody struct {
+	Name                *string  `json:"name,omitzero"`
+	AccessTokenLifetime *int64   `json:"access_token_lifetime,omitzero"`
+	Audiences           []string `json:"audiences,omitzero"`
+	// A client that becomes public loses its secrets; one that becomes confidential needs one made.
+	AuthMethod *string `json:"auth_method,omitzero"`
+	// Installation administrators only.
+	Claims []DeclaredClaim `json:"claims,omitzero"`
+	// Disabling recalls everything that was issued to it, for good.
+	Disabled               *bool    `json:"disabled,omitzero"`
+	GrantTypes             []string `json:"grant_types,omitzero"`
+	IDTokenAlgorithm       *string  `json:"id_token_algorithm,omitzero"`
+	Origins                []string `json:"origins,omitzero"`
+	PKCEOptional           *bool    `json:"pkce_optional,omitzero"`
+	PolicyURI              *string  `json:"policy_uri,omitzero"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitzero"`
+	RedirectURIs           []string `json:"redirect_uris,omitzero"`
+	Scopes                 []string `json:"scopes,omitzero"`
+	ServesAudience         *string  `json:"serves_audience,omitzero"`
+	SkipConsent            *bool    `json:"skip_consent,omitzero"`
+	TermsURI               *string  `json:"terms_uri,omitzero"`
+}
+
 // UpdateMemberBody is sent by UpdateMember.
 type UpdateMemberBody struct {
 	// Installation administrators only. Replaces all.
@@ -842,6 +1457,13 @@ type UpdateMemberBody struct {
 	Roles []string `json:"roles,omitzero"`
 	// Suspending recalls every token of the person for this tenant.
 	Suspended *bool `json:"suspended,omitzero"`
+}
+
+// UpdateResourceServerBody is sent by UpdateResourceServer.
+type UpdateResourceServerBody struct {
+	Name *string `json:"name,omitzero"`
+	// Replaces all.
+	Claims []DeclaredClaim `json:"claims,omitzero"`
 }
 
 // UpdateRoleBody is sent by UpdateRole.
