@@ -206,10 +206,13 @@ func longName(t *testing.T, v visitor) {
 
 	// An organization that is not hers: she is told, and stays where she was.
 	v.Click(control("switch"))
+	v.See("[value=deny]")
+	v.picture("8-no-member")
+	v.Click("[value=deny]")
 	v.Until(element("problem") + `?.textContent.includes('this organization is not yours')`)
 	v.signedIn("acme")
 	if got := v.reads("tenant"); got != "Acme Corporation" {
 		t.Errorf("after a refused switch she works at %q", got)
 	}
-	v.picture("8-refused-switch")
+	v.picture("9-refused-switch")
 }

@@ -98,6 +98,8 @@ func TestBrowserOnTheHostedPages(t *testing.T) {
 		"a wrong password says so and keeps the address": wrongPassword,
 		"a third party has to be allowed, once":          consentOnce,
 		"a person can say no":                            sayNo,
+		"who is no member is told, and goes back":        noMember,
+		"who is no member goes on as somebody else":      noMemberSwitches,
 		"a keyboard is enough":                           keyboardOnly,
 		"no script is needed":                            noScript,
 		"an unknown redirect URI leads nowhere":          unknownRedirect,
@@ -155,6 +157,33 @@ func consentOnce(t *testing.T, p person) {
 
 	p.authorize("partner", "scope=openid email profile") // more than was allowed
 	p.See("[value=allow]")
+}
+
+func noMember(t *testing.T, p person) {
+	p.authorize("trusted", "organization=globex")
+	p.credentials(apptest.Grace, apptest.Password)
+	p.Click(".main-action")
+	p.See("[value=deny]")
+	for _, want := range []string{"Grace Hopper", "grace@acme.example", "globex", "Parcel Tracker"} {
+		if p.Eval(`document.querySelector('main').innerText.includes('`+want+`')`) != "true" {
+			t.Errorf("the page does not name %s", want)
+		}
+	}
+	p.Click("[value=deny]")
+	answer := p.page.answer(p.Tab)
+	if answer.Get("error") != "access_denied" || answer.Get("state") != "some-state" || answer.Get("iss") != p.app.URL || answer.Has("code") {
+		t.Errorf("the client received %v", answer)
+	}
+}
+
+func noMemberSwitches(t *testing.T, p person) {
+	p.authorize("trusted", "organization=globex")
+	p.credentials(apptest.Grace, apptest.Password)
+	p.Click(".main-action")
+	p.Click("[value=switch]")
+	p.credentials(apptest.Linus, apptest.Password)
+	p.Click(".main-action")
+	p.redeem(t, "trusted", p.page.answer(p.Tab))
 }
 
 func sayNo(t *testing.T, p person) {

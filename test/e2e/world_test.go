@@ -25,14 +25,23 @@ type world struct {
 
 const frontendClient = "demo-frontend"
 
-func startWorld(t *testing.T) world {
+// startWorld starts it with more tenants and people than the default ones.
+func startWorld(t *testing.T, more ...company) world {
 	t.Helper()
 	page, service := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
 	w := world{
 		frontend: "http://" + strings.Replace(page.Listener.Addr().String(), "127.0.0.1", "localhost", 1),
 		orders:   "http://" + service.Listener.Addr().String(),
 	}
-	w.App = apptest.Start(t, apptest.WithInstallation(installation.Installation{Clients: []installation.Client{
+	places := []frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}}
+	var extra installation.Installation
+	for _, c := range more {
+		extra = c(t)
+		for _, tenant := range extra.Tenants {
+			places = append(places, frontend.Organization{Slug: tenant.Slug, Name: tenant.Name})
+		}
+	}
+	extra.Clients = []installation.Client{
 		{Client: client.Client{
 			ID: frontendClient, Name: "Orders", AuthMethod: client.AuthNone, SkipConsent: true,
 			GrantTypes:             []string{client.GrantAuthorizationCode, client.GrantRefreshToken},
@@ -42,10 +51,11 @@ func startWorld(t *testing.T) world {
 			Scopes:                 []string{"openid", "profile", "email", orders.Read, orders.Write, orders.Refund},
 			Audiences:              []string{apptest.Orders},
 		}},
-	}}))
+	}
+	w.App = apptest.Start(t, apptest.WithInstallation(extra))
 	page.Config.Handler = frontend.New(frontend.Config{
 		Issuer: w.URL, ClientID: frontendClient, Origin: w.frontend, Orders: w.orders, Audience: apptest.Orders,
-		Organizations: []frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}},
+		Organizations: places,
 	})
 	service.Config.Handler = ordersService(t, w.URL, w.frontend)
 	for _, s := range []*httptest.Server{page, service} {
