@@ -180,8 +180,8 @@ func (s *stage) countImported(ctx context.Context, p stretch) error {
 	}
 	defer conn.Close(ctx)
 	var n int
-	err = conn.QueryRow(ctx, `SELECT count(*) FROM user_account u JOIN password_credential USING (user_id)
-		JOIN membership_role r USING (user_id) WHERE r.role = 'viewer' AND u.email LIKE 'imported-%'`).Scan(&n)
+	err = conn.QueryRow(ctx, `SELECT count(*) FROM user_account u JOIN password_credential p ON p.user_id = u.id
+		JOIN membership_role r ON r.user_id = u.id WHERE r.role = 'viewer' AND u.email LIKE 'imported-%'`).Scan(&n)
 	if err == nil && n != p.first+p.count {
 		err = fmt.Errorf("%d of %d people have a password and a role", n, p.first+p.count)
 	}

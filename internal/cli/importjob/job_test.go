@@ -222,7 +222,9 @@ func TestGoingOnNeedsTheSameFileServerAndFlags(t *testing.T) {
 		change func(*Job)
 		want   string
 	}{
-		"another server": {func(j *Job) { j.API = &adminclient.Client{BaseURL: "http://127.0.0.1:1", Token: adminclient.StaticToken("t")} }, "another server"},
+		"another server": {func(j *Job) {
+			j.API = &adminclient.Client{BaseURL: "http://127.0.0.1:1", Token: adminclient.StaticToken("t")}
+		}, "another server"},
 		"another tenant": {func(j *Job) { j.Tenant = "globex" }, "other flags"},
 		"a dry run":      {func(j *Job) { j.DryRun = true }, "starts at the beginning"},
 		"another file": {func(j *Job) {
