@@ -29,7 +29,7 @@ func (c *CLI) importUsers() *cobra.Command {
 		renamed []string
 	)
 	cmd := &cobra.Command{
-		Use: "users FILE", Short: "Import people with their password hashes, from CSV or an export of Keycloak", Args: exactly("file"),
+		Use: "users FILE|DIRECTORY", Short: "Import people with their password hashes, from CSV or an export of Keycloak", Args: exactly("file"),
 		Long: `Imports people, their password hashes and what they belong to. For administrators of the
 installation. People keep their passwords: hashes are stored as they are, and replaced by one of
 today's when the person signs in for the first time.
@@ -45,7 +45,8 @@ Only email has to be there. tenant is a slug (else that of --tenant); roles are 
 spaces or semicolons; email_verified and disabled are true or false. Tenants and roles have to
 exist. Several rows may be about one person: each adds a membership.
 
-An export of Keycloak is one realm or an array of them, with its users. Each realm becomes a tenant,
+An export of Keycloak is a file with one realm or an array of them, or the directory that was
+exported to, whose files *-realm.json and *-users-*.json are read. Each realm becomes a tenant,
 its realm roles and groups become roles; --create makes those that are missing. The realm role
 "admin" becomes "realm-admin", because "admin" administers the tenant here; --role says otherwise.`,
 		Example: `  signet import users people.csv --tenant acme --dry-run

@@ -22,10 +22,20 @@ type KeycloakOptions struct {
 	Roles map[string]string
 }
 
-// Export is what a file says beside its people: what has to exist before they are imported.
+// Export is what an export says beside its people: what has to exist before they are imported.
+// Small ones are one file, large ones a file for each realm and many with its people.
 type Export struct {
-	Realms []Realm
-	rules  []roleRules // of each
+	Realms  []Realm
+	options KeycloakOptions
+	rules   []roleRules // of each realm
+	files   []exportFile
+	leftOut map[string]int64
+}
+
+// exportFile is a file of an export.
+type exportFile struct {
+	name   string // "" for the only one
+	realms []int  // what it holds, as indices of Export.Realms
 }
 
 // Realm is one realm and what it becomes.
@@ -47,46 +57,79 @@ type RealmRole struct {
 }
 
 // Users returns the number of people of all realms, those that will not be imported included.
-func (x Export) Users() (n int64) {
+func (x *Export) Users() (n int64) {
 	for _, r := range x.Realms {
 		n += r.Users
 	}
 	return n
 }
 
-// SurveyKeycloak reads an export of Keycloak, one realm or an array of them, and all of it but the
-// people: those are counted. Errors are errdefs.ErrInvalid unless reading fails.
+// SurveyKeycloak surveys an export that is one file.
+func SurveyKeycloak(r io.Reader, o KeycloakOptions) (*Export, error) {
+	x := NewExport(o)
+	if err := x.Survey("", r); err != nil {
+		return nil, err
+	}
+	return x, x.Complete()
+}
+
+// NewExport returns an export of which no file was surveyed yet.
+func NewExport(o KeycloakOptions) *Export { return &Export{options: o, leftOut: map[string]int64{}} }
+
+// Survey reads a file of the export, one realm or an array of them, and all of it but the people:
+// those are counted. name is for messages. Errors are errdefs.ErrInvalid unless reading fails.
 //
 // Realm roles keep their names, with what no role name may hold replaced by hyphens. A role called
 // "admin" becomes "realm-admin", since a tenant's role of that name administers the tenant here; to
 // say so is left to KeycloakOptions.Roles. What Keycloak itself puts into every realm is left out,
 // and whatever those roles include is held directly. A group becomes a role "group.…" that includes
 // the roles of the group and the group above it. Two roles that would get one name are refused.
-func SurveyKeycloak(r io.Reader, o KeycloakOptions) (Export, error) {
-	var x Export
+func (x *Export) Survey(name string, r io.Reader) error {
+	file := exportFile{name: name}
 	err := walkRealms(newScanner(r), func(s *scanner, _ int) error {
 		realm, err := surveyRealm(s)
 		if err != nil {
 			return err
 		}
-		rules, err := realm.rules(o)
-		if err != nil {
-			return err
-		}
-		x.Realms, x.rules = append(x.Realms, realm.Realm), append(x.rules, rules)
-		x.Realms[len(x.Realms)-1].Roles = rules.roles
-		return nil
+		i, err := x.add(realm)
+		file.realms = append(file.realms, i)
+		return err
 	})
-	if err != nil {
-		return Export{}, err
+	if err != nil && name != "" {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return x, x.name(o)
+	x.files = append(x.files, file)
+	return err
 }
 
-// name gives each realm its tenant.
-func (x Export) name(o KeycloakOptions) error {
+// add returns the index of a realm. People that a file has without their realm belong to the one
+// of that name.
+func (x *Export) add(realm surveyed) (int, error) {
+	rules, err := realm.rules(x.options)
+	if err != nil {
+		return 0, err
+	}
+	realm.Roles = rules.roles
+	for i, known := range x.Realms {
+		if known.Name != realm.Name || !realm.peopleAlone && !x.rules[i].peopleAlone {
+			continue
+		}
+		users := known.Users + realm.Users
+		if !realm.peopleAlone {
+			x.Realms[i], x.rules[i] = realm.Realm, rules
+		}
+		x.Realms[i].Users = users
+		return i, nil
+	}
+	x.Realms, x.rules = append(x.Realms, realm.Realm), append(x.rules, rules)
+	return len(x.Realms) - 1, nil
+}
+
+// Complete gives each realm its tenant, once every file was surveyed.
+func (x *Export) Complete() error {
+	o := x.options
 	if o.Tenant != "" && len(x.Realms) > 1 {
-		return invalid("the file has %d realms: each becomes a tenant of its own, named after it", len(x.Realms))
+		return invalid("there are %d realms: each becomes a tenant of its own, named after it", len(x.Realms))
 	}
 	for i := range x.Realms {
 		realm := &x.Realms[i]
@@ -170,8 +213,9 @@ func walkRealms(s *scanner, each func(s *scanner, i int) error) error {
 // surveyed is a realm as its file describes it.
 type surveyed struct {
 	Realm
-	roles  []keycloakRole
-	groups []keycloakGroup
+	roles       []keycloakRole
+	groups      []keycloakGroup
+	peopleAlone bool // the file describes neither roles nor groups: those are in another one
 }
 
 type keycloakRole struct {
@@ -191,6 +235,7 @@ type keycloakGroup struct {
 
 // surveyRealm reads the members of one realm and its closing brace.
 func surveyRealm(s *scanner) (realm surveyed, err error) {
+	realm.peopleAlone = true
 	for first := true; ; first = false {
 		more, err := s.more('}', first)
 		if err != nil || !more {
@@ -206,6 +251,7 @@ func surveyRealm(s *scanner) (realm surveyed, err error) {
 		case "displayName":
 			err = s.decode(name, &realm.DisplayName)
 		case "roles":
+			realm.peopleAlone = false
 			err = s.object(func(name string) error {
 				if name != "realm" {
 					return s.skip()
@@ -213,6 +259,7 @@ func surveyRealm(s *scanner) (realm surveyed, err error) {
 				return each(s, "role", &realm.roles)
 			})
 		case "groups":
+			realm.peopleAlone = false
 			err = each(s, "group", &realm.groups)
 		case "users":
 			err = s.array(func() error { realm.Users++; return s.skip() })
@@ -311,9 +358,12 @@ func each[T any](s *scanner, what string, into *[]T) error {
 
 // roleRules say what the roles and groups of a realm become.
 type roleRules struct {
-	roles  []RealmRole
-	direct map[string][]string // what holding a realm role means, as names of ours
-	groups map[string]string   // path → name of ours; "" for one that is left out
+	roles       []RealmRole
+	direct      map[string][]string // what holding a realm role means, as names of ours
+	groups      map[string]string   // path → name of ours; "" for one that is left out
+	peopleAlone bool
+	called      func(role string) (name string, kept bool)
+	grouped     func(path string) string
 }
 
 // builtIn reports whether Keycloak puts the role into every realm for purposes of its own.
@@ -322,11 +372,6 @@ func builtIn(role, realm string) bool {
 }
 
 func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
-	rules := roleRules{direct: map[string][]string{}, groups: map[string]string{}}
-	byName := make(map[string]keycloakRole, len(r.roles))
-	for _, role := range r.roles {
-		byName[role.Name] = role
-	}
 	called := func(role string) (name string, kept bool) {
 		if name, ok := o.Roles[role]; ok {
 			return name, name != ""
@@ -338,6 +383,19 @@ func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
 			return "realm-" + admin.AdminRole, true
 		}
 		return roleName(role), true
+	}
+	grouped := func(path string) string {
+		if name, ok := o.Roles[path]; ok {
+			return name
+		}
+		return roleName("group" + strings.ReplaceAll(path, "/", "."))
+	}
+	rules := roleRules{
+		direct: map[string][]string{}, groups: map[string]string{}, peopleAlone: r.peopleAlone, called: called, grouped: grouped,
+	}
+	byName := make(map[string]keycloakRole, len(r.roles))
+	for _, role := range r.roles {
+		byName[role.Name] = role
 	}
 	// means follows what a role that is left out includes, up to roles that are not.
 	var means func(role string, seen []string) []string
@@ -365,21 +423,18 @@ func (r surveyed) rules(o KeycloakOptions) (roleRules, error) {
 		}
 		rules.roles = append(rules.roles, made)
 	}
-	rules.addGroups(r.groups, "", "", o, rules.direct)
+	rules.addGroups(r.groups, "", "")
 	err := rules.distinct(r.Name)
 	return rules, err
 }
 
-func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o KeycloakOptions, direct map[string][]string) {
+func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string) {
 	for _, g := range groups {
 		path := path + "/" + g.Name
 		if g.Path != "" {
 			path = g.Path // where a slash in a name is escaped
 		}
-		name, ok := o.Roles[path]
-		if !ok {
-			name = roleName("group" + strings.ReplaceAll(path, "/", "."))
-		}
+		name := rules.grouped(path)
 		rules.groups[path] = name
 		next := above
 		if name != "" {
@@ -389,11 +444,11 @@ func (rules *roleRules) addGroups(groups []keycloakGroup, path, above string, o 
 				made.Includes = []string{above}
 			}
 			for _, role := range g.RealmRoles {
-				made.Includes = append(made.Includes, direct[role]...)
+				made.Includes = append(made.Includes, rules.direct[role]...)
 			}
 			rules.roles = append(rules.roles, made)
 		}
-		rules.addGroups(g.SubGroups, path, next, o, direct)
+		rules.addGroups(g.SubGroups, path, next)
 	}
 }
 

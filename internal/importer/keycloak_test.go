@@ -22,7 +22,7 @@ import (
 //go:embed testdata/keycloak.json
 var harbour string
 
-func survey(t testing.TB, text string, o KeycloakOptions) Export {
+func survey(t testing.TB, text string, o KeycloakOptions) *Export {
 	t.Helper()
 	x, err := SurveyKeycloak(strings.NewReader(text), o)
 	if err != nil {
@@ -54,8 +54,8 @@ func TestRealmsBecomeTenantsWithTheirRolesAndGroups(t *testing.T) {
 
 func TestPeopleOfRealmsAreReadOneByOne(t *testing.T) {
 	t.Parallel()
-	people := survey(t, harbour, KeycloakOptions{}).People(strings.NewReader(harbour))
-	got := all(t, people)
+	x := survey(t, harbour, KeycloakOptions{})
+	got := all(t, x.People(0, strings.NewReader(harbour)))
 	in := func(roles ...string) []Membership { return []Membership{{Tenant: "harbour", Roles: roles}} }
 	want := []struct {
 		at, reason string
@@ -117,7 +117,7 @@ func TestPeopleOfRealmsAreReadOneByOne(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", e.At, e.Row, w.row)
 		}
 	}
-	left := people.LeftOut()
+	left := x.LeftOut()
 	if len(left) != 5 || !slices.Contains(left, "second factors and passkeys, to be set up again (1)") || !slices.Contains(left, "roles of clients (1)") {
 		t.Errorf("left out: %q", left)
 	}
@@ -126,12 +126,57 @@ func TestPeopleOfRealmsAreReadOneByOne(t *testing.T) {
 func TestRolesCanBeRenamedAndLeftOut(t *testing.T) {
 	t.Parallel()
 	x := survey(t, harbour, KeycloakOptions{Roles: map[string]string{"admin": "admin", "pilot": "", "/staff": "crew"}})
-	e, err := x.People(strings.NewReader(harbour)).Next()
+	e, err := x.People(0, strings.NewReader(harbour)).Next()
 	if err != nil || !slices.Equal(e.Row.Memberships[0].Roles, []string{"admin", "group.staff.dock-hands", "harbour-guest"}) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if !slices.ContainsFunc(x.Realms[0].Roles, func(r RealmRole) bool { return r.Name == "crew" && len(r.Includes) == 0 }) {
 		t.Errorf("%+v", x.Realms[0].Roles)
+	}
+}
+
+// An export of many people has them in files of their own, without the roles of the realm.
+func TestAFileOfPeopleAloneNamesRolesAsTheFileOfTheRealmDoes(t *testing.T) {
+	t.Parallel()
+	const text = `{"realm":"harbour","users":[{"email":"a@example.com","enabled":true,"realmRoles":["default-roles-harbour","admin","harbour guest"],"groups":["/staff/dock hands"]}]}`
+	got := all(t, survey(t, text, KeycloakOptions{}).People(0, strings.NewReader(text)))
+	if len(got) != 1 || got[0].Reason != "" || !slices.Equal(got[0].Row.Memberships[0].Roles, []string{"group.staff.dock-hands", "harbour-guest", "realm-admin"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestPeopleInFilesOfTheirOwnBelongToTheRealmOfThatName(t *testing.T) {
+	t.Parallel()
+	realm := `{"realm":"harbour","roles":{"realm":[{"name":"admin"}]},"clients":[{}]}`
+	people := []string{
+		`{"realm":"harbour","users":[{"email":"a@example.com","enabled":true,"realmRoles":["admin"]}]}`,
+		`{"realm":"harbour","users":[{"email":"b@example.com","enabled":true,"realmRoles":["nobody knows"]},{"email":"c@example.com"}]}`,
+	}
+	for _, first := range []bool{true, false} { // whichever is read first
+		x := NewExport(KeycloakOptions{Tenant: "port"})
+		files := append([]string{realm}, people...)
+		if !first {
+			files = []string{people[0], realm, people[1]}
+		}
+		for i, text := range files {
+			if err := x.Survey(fmt.Sprintf("file-%d", i), strings.NewReader(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := x.Complete(); err != nil {
+			t.Fatal(err)
+		}
+		if len(x.Realms) != 1 || x.Users() != 3 || x.Realms[0].Clients != 1 || len(x.Realms[0].Roles) != 1 || x.Realms[0].Tenant != "port" {
+			t.Fatalf("%+v", x.Realms)
+		}
+		got := all(t, x.People(2, strings.NewReader(people[1])))
+		if len(got) != 2 || got[0].At != "file-2, users[0]" || !strings.Contains(got[0].Reason, "nobody knows") || got[1].Row.Memberships[0].Tenant != "port" {
+			t.Errorf("%+v", got)
+		}
+	}
+	x := NewExport(KeycloakOptions{})
+	if err := x.Survey("broken.json", strings.NewReader(`{"realm":`)); err == nil || !strings.Contains(err.Error(), "broken.json: byte ") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -169,7 +214,7 @@ func TestAnEntryThatIsTooLongIsRejectedAlone(t *testing.T) {
 	t.Parallel()
 	text := `{"realm":"a","users":[{"email":"` + strings.Repeat("x", maxElement) + `"},{"email":"b@example.com","enabled":true}]}`
 	x := survey(t, text, KeycloakOptions{})
-	people := x.People(strings.NewReader(text))
+	people := x.People(0, strings.NewReader(text))
 	got := all(t, people)
 	if len(got) != 2 || !strings.Contains(got[0].Reason, "longer than") || got[1].Row.Email != "b@example.com" {
 		t.Errorf("got %.200v", got)
@@ -199,11 +244,11 @@ func TestPeopleAreCountedBeforeTheyAreRead(t *testing.T) {
 	if err != nil || x.Users() != 2000 {
 		t.Fatalf("%+v, %v", x, err)
 	}
-	got := all(t, x.People(endless(2000)))
+	got := all(t, x.People(0, endless(2000)))
 	if len(got) != 2000 || got[1999].At != "realm a, users[1999]" || got[1999].Row.Email != "u1999@example.com" {
 		t.Errorf("%d, %+v", len(got), got[len(got)-1])
 	}
-	if _, err := x.People(strings.NewReader(`[{"realm":"a"},{"realm":"b"}]`)).Next(); err == nil {
+	if _, err := x.People(0, strings.NewReader(`[{"realm":"a"},{"realm":"b"}]`)).Next(); err == nil {
 		t.Error("another file was taken for the one that was surveyed")
 	}
 }
@@ -220,7 +265,7 @@ func FuzzKeycloakEndsAndTheTwoReadingsAgree(f *testing.F) {
 			}
 			return
 		}
-		people, n := x.People(bytes.NewReader(text)), int64(0)
+		people, n := x.People(0, bytes.NewReader(text)), int64(0)
 		for {
 			e, err := people.Next()
 			if errors.Is(err, io.EOF) {

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Keycloak reads the people of an export. Service accounts of clients are skipped.
+// Keycloak reads the people of a file of an export. Service accounts of clients are skipped.
 type Keycloak struct {
 	s       *scanner
-	export  Export
-	realm   int // the one being read
+	export  *Export
+	file    exportFile
+	at      int // which of the file's realms is being read
 	entry   int // of its users
 	state   keycloakState
 	inArray bool // the file is an array of realms
-	leftOut map[string]int64
 }
 
 type keycloakState int
@@ -30,21 +30,24 @@ const (
 	afterFile
 )
 
-// People returns the source of the people in r, which must be the file that was surveyed.
-func (x Export) People(r io.Reader) *Keycloak {
-	return &Keycloak{s: newScanner(r), export: x, realm: -1, leftOut: map[string]int64{}}
+// People returns the source of the people in a file, by the order in which files were surveyed.
+func (x *Export) People(file int, r io.Reader) *Keycloak {
+	return &Keycloak{s: newScanner(r), export: x, file: x.files[file], at: -1}
 }
 
 // LeftOut says what of the people read so far is not carried over, each with how many people it
 // concerns, in a stable order.
-func (k *Keycloak) LeftOut() []string {
+func (x *Export) LeftOut() []string {
 	var out []string
-	for what, n := range k.leftOut {
+	for what, n := range x.leftOut {
 		out = append(out, fmt.Sprintf("%s (%d)", what, n))
 	}
 	slices.Sort(out)
 	return out
 }
+
+// realm returns the index of the realm that is being read.
+func (k *Keycloak) realm() int { return k.file.realms[k.at] }
 
 // Next returns the next person.
 func (k *Keycloak) Next() (Entry, error) {
@@ -91,7 +94,7 @@ func (k *Keycloak) open() error {
 
 func (k *Keycloak) nextRealm() error {
 	if k.inArray {
-		more, err := k.s.more(']', k.realm < 0)
+		more, err := k.s.more(']', k.at < 0)
 		if err != nil {
 			return err
 		}
@@ -99,12 +102,12 @@ func (k *Keycloak) nextRealm() error {
 			k.state = afterFile
 			return k.s.end()
 		}
-	} else if k.realm >= 0 {
+	} else if k.at >= 0 {
 		k.state = afterFile
 		return k.s.end()
 	}
-	k.realm++
-	if k.realm >= len(k.export.Realms) {
+	k.at++
+	if k.at >= len(k.file.realms) {
 		return k.s.fault("the file has changed since it was surveyed")
 	}
 	k.state = inRealm
@@ -152,9 +155,11 @@ type keycloakUser struct {
 }
 
 func (k *Keycloak) person() (Entry, error) {
-	realm := k.export.Realms[k.realm]
+	realm := k.export.Realms[k.realm()]
 	e := Entry{At: fmt.Sprintf("users[%d]", k.entry)}
-	if realm.Name != "" {
+	if k.file.name != "" {
+		e.At = fmt.Sprintf("%s, %s", k.file.name, e.At)
+	} else if realm.Name != "" {
 		e.At = fmt.Sprintf("realm %s, %s", shorten(realm.Name), e.At)
 	}
 	k.entry++
@@ -222,17 +227,26 @@ func (u keycloakUser) attribute(name string) string {
 
 // roles returns what the person's roles and groups are called here.
 func (k *Keycloak) roles(u keycloakUser) ([]string, error) {
-	rules := k.export.rules[k.realm]
+	rules := k.export.rules[k.realm()]
 	var names []string
 	for _, role := range u.RealmRoles {
 		known, ok := rules.direct[role]
-		if !ok && !builtIn(role, k.export.Realms[k.realm].Name) {
+		if !ok && rules.peopleAlone {
+			if name, kept := rules.called(role); kept {
+				names = append(names, name)
+			}
+			continue
+		}
+		if !ok && !builtIn(role, k.export.Realms[k.realm()].Name) {
 			return nil, invalid("the file does not describe the realm role %q", shorten(role))
 		}
 		names = append(names, known...)
 	}
 	for _, path := range u.Groups {
 		name, ok := rules.groups[path]
+		if !ok && rules.peopleAlone {
+			name, ok = rules.grouped(path), true
+		}
 		if !ok {
 			return nil, invalid("the file does not describe the group %q", shorten(path))
 		}
@@ -258,7 +272,7 @@ func (k *Keycloak) noteLeftOut(u keycloakUser) {
 		{"attributes other than locale and picture", u.otherAttributes()},
 	} {
 		if what.had {
-			k.leftOut[what.what]++
+			k.export.leftOut[what.what]++
 		}
 	}
 }

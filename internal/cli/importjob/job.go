@@ -6,6 +6,7 @@
 // the size of the file.
 //
 //	job.go      the order of things
+//	files.go    the files that are read, one after the other
 //	tenants.go  the tenants and roles that a Keycloak export needs
 //	target.go   a batch over the administration, tried again while the server cannot answer
 //	state.go    where an import is, in a file
@@ -14,14 +15,10 @@ package importjob
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/signet-id/signet/internal/errdefs"
@@ -39,7 +36,7 @@ const (
 type Job struct {
 	API *adminclient.Client
 
-	Path   string
+	Path   string            // a file, or a directory with the files of a Keycloak export
 	Format string            // "" goes by the name of the file
 	Tenant string            // slug; see importer.NewCSV and importer.KeycloakOptions
 	Roles  map[string]string // see importer.KeycloakOptions
@@ -76,38 +73,38 @@ type Summary struct {
 
 // Run imports. An error says why it ended before the end of the file; entries that were rejected
 // are none. The summary is that of all runs of the file, with Resume.
-func (j Job) Run(ctx context.Context) (Summary, error) {
-	f, size, err := open(j.Path)
+func (j Job) Run(ctx context.Context) (s Summary, err error) {
+	in, err := look(j.Path)
 	if err != nil {
-		return Summary{}, err
+		return s, err
 	}
-	defer func() { _ = f.Close() }() // it was read only
 	if j.Format == "" {
-		if j.Format, err = formatOf(j.Path); err != nil {
-			return Summary{}, err
+		if j.Format, err = in.format(); err != nil {
+			return s, err
 		}
 	}
+	beside := filepath.Clean(j.Path)
 	if j.Rejects == "" {
-		j.Rejects = j.Path + ".rejects.csv"
+		j.Rejects = beside + ".rejects.csv"
 	}
 	if j.State == "" {
-		j.State = j.Path + ".signet-import"
+		j.State = beside + ".signet-import"
 	}
 	if err := checkRejects(j.Rejects); err != nil {
-		return Summary{}, err
+		return s, err
 	}
-	digest, err := digestOf(ctx, f)
+	digest, err := in.digest(ctx)
 	if err != nil {
-		return Summary{}, err
+		return s, err
 	}
-	counted := &counter{r: f}
-	source, target, err := j.source(ctx, f, counted)
+	source, to, export, err := j.source(ctx, in)
 	if err != nil {
-		return Summary{}, err
+		return s, err
 	}
+	defer func() { _ = source.Close() }() // it was read only
 	state, err := j.begin(digest)
 	if err != nil {
-		return Summary{}, err
+		return s, err
 	}
 	out := &rejects{path: j.Rejects, size: state.RejectsBytes, kept: state.RejectsBytes > 0}
 	defer func() { _ = out.close() }() // an error of it was seen when it was last written
@@ -115,10 +112,10 @@ func (j Job) Run(ctx context.Context) (Summary, error) {
 		defer j.Progress.Done()
 	}
 	tally, err := importer.Run{
-		Source: source, Target: target, Batch: j.Batch, Parallel: j.Parallel, After: state.Tally,
+		Source: source, Target: to, Batch: j.Batch, Parallel: j.Parallel, After: state.Tally,
 		Settled: func(tally importer.Tally, refused []importer.Refusal) error {
 			if j.Progress != nil {
-				j.Progress.At(counted.n, size, tally)
+				j.Progress.At(in.read.Load(), in.size, tally)
 			}
 			if err := out.write(refused); err != nil {
 				return fmt.Errorf("%s: %w", j.Rejects, err)
@@ -127,12 +124,12 @@ func (j Job) Run(ctx context.Context) (Summary, error) {
 			return j.keep(state)
 		},
 	}.Do(ctx)
-	s := Summary{Tally: tally, DryRun: j.DryRun}
+	s = Summary{Tally: tally, DryRun: j.DryRun}
 	if out.size > 0 {
 		s.Rejects = j.Rejects
 	}
-	if k, ok := source.(*importer.Keycloak); ok {
-		s.LeftOut = k.LeftOut()
+	if export != nil {
+		s.LeftOut = export.LeftOut()
 	}
 	return s, j.end(ctx, err, s)
 }
@@ -154,81 +151,29 @@ func (j Job) end(ctx context.Context, err error, s Summary) error {
 	return err
 }
 
-func open(path string) (*os.File, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errdefs.Say(errdefs.ErrInvalid, nil, "%s is no regular file: it is read more than once", path)
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, info.Size(), nil
-}
-
-func formatOf(path string) (string, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".csv", ".tsv":
-		return CSV, nil
-	case ".json":
-		return Keycloak, nil
-	}
-	return "", errdefs.Say(errdefs.ErrInvalid, nil, "%s: say what it is: --format csv or --format keycloak", path)
-}
-
-// digestOf recognises the content of a file.
-func digestOf(ctx context.Context, f *os.File) (string, error) {
-	sum := sha256.New()
-	if _, err := io.Copy(sum, &counter{r: f, ctx: ctx}); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), rewind(f)
-}
-
-func rewind(f *os.File) error {
-	_, err := f.Seek(0, io.SeekStart)
-	return err
-}
-
 // source opens the entries, and says who takes them.
-func (j Job) source(ctx context.Context, f *os.File, counted *counter) (importer.Source, target, error) {
+func (j Job) source(ctx context.Context, in *input) (*entries, target, *importer.Export, error) {
 	to := target{api: j.API, dry: j.DryRun, after: j.After}
 	switch j.Format {
 	case CSV:
 		if j.Create || len(j.Roles) > 0 {
-			return nil, to, errdefs.Say(errdefs.ErrInvalid, nil, "tenants and roles are made and renamed for --format keycloak only")
+			return nil, to, nil, errdefs.Say(errdefs.ErrInvalid, nil, "tenants and roles are made and renamed for --format keycloak only")
 		}
-		source, err := importer.NewCSV(counted, j.Tenant)
-		return source, to, err
+		if in.names[0] != "" {
+			return nil, to, nil, errdefs.Say(errdefs.ErrInvalid, nil, "%s is a directory: name one file", j.Path)
+		}
+		source := &entries{in: in, open: func(_ int, r io.Reader) (importer.Source, error) { return importer.NewCSV(r, j.Tenant) }}
+		if err := source.advance(); err != nil { // a header is refused at once
+			return nil, to, nil, errors.Join(err, source.Close())
+		}
+		return source, to, nil, nil
 	case Keycloak:
-		x, err := importer.SurveyKeycloak(&counter{r: f, ctx: ctx}, importer.KeycloakOptions{Tenant: j.Tenant, Roles: j.Roles})
-		if err == nil {
-			err = rewind(f)
-		}
+		x, err := in.survey(ctx, importer.KeycloakOptions{Tenant: j.Tenant, Roles: j.Roles})
 		if err != nil {
-			return nil, to, err
+			return nil, to, nil, err
 		}
 		to.missing, err = j.prepare(ctx, x)
-		return x.People(counted), to, err
+		return &entries{in: in, open: func(i int, r io.Reader) (importer.Source, error) { return x.People(i, r), nil }}, to, x, err
 	}
-	return nil, to, errdefs.Say(errdefs.ErrInvalid, nil, "--format %s: use csv or keycloak", j.Format)
-}
-
-// counter counts what is read of a file, and stops reading when its context ends.
-type counter struct {
-	r   io.Reader
-	n   int64
-	ctx context.Context //nolint:containedctx // of one read of the whole file
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	if c.ctx != nil && c.ctx.Err() != nil {
-		return 0, c.ctx.Err()
-	}
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
+	return nil, to, nil, errdefs.Say(errdefs.ErrInvalid, nil, "--format %s: use csv or keycloak", j.Format)
 }

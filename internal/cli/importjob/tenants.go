@@ -19,7 +19,7 @@ type missing struct {
 
 // prepare makes the tenants and roles of an export that are missing, or says which are. Those that
 // exist stay as they are.
-func (j Job) prepare(ctx context.Context, x importer.Export) (missing, error) {
+func (j Job) prepare(ctx context.Context, x *importer.Export) (missing, error) {
 	out := missing{tenants: map[string]bool{}, roles: map[[2]string]bool{}}
 	var absent []string
 	for _, realm := range x.Realms {
