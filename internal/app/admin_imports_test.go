@@ -41,7 +41,7 @@ func TestPeopleOfAKeycloakRealmSignInWithTheirPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []map[string]any
-	for people := x.People(f); ; {
+	for people := x.People(0, f); ; {
 		e, err := people.Next()
 		if errors.Is(err, io.EOF) {
 			break

@@ -190,7 +190,7 @@ func (k *Keycloak) person() (Entry, error) {
 	}
 	if err != nil {
 		e.Reason = err.Error()
-		return e, nil
+		return e, nil //nolint:nilerr // it is in the entry
 	}
 	e.Row.Memberships = []Membership{m}
 	k.noteLeftOut(u)
