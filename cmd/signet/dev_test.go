@@ -20,6 +20,10 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/dev"
+	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/mail"
+	"github.com/signet-id/signet/internal/postgres"
+	"github.com/signet-id/signet/internal/secret"
 )
 
 // devProcess is a `signet dev` in a process of its own.
@@ -196,6 +200,35 @@ func (p *devProcess) machineReadsOrders(t *testing.T) {
 	}
 }
 
+// showsItsMail puts a message into the outbox and waits until it is on the page.
+func (p *devProcess) showsItsMail(t *testing.T) {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(p.DataDir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := envelope.ParseMaster(secret.New(string(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := mail.NewWriter(envelope.New(m), true, time.Now).Seal(mail.Message{Kind: mail.NoAccount, To: "nobody@acme.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: p.Database, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Mail().Enqueue(t.Context(), sealed); err != nil {
+		t.Fatal(err)
+	}
+	p.await(t, "the message", func() bool {
+		_, body := get(t, p.Mail+"/messages.json?to=nobody@acme.example")
+		return strings.Contains(body, "No account under this address")
+	})
+}
+
 // keyIDs returns the identifiers of the published keys. While data is kept, none disappears
 // from one run to the next; further ones may be published by the time.
 func (p *devProcess) keyIDs(t *testing.T) []string {
@@ -242,6 +275,7 @@ func TestDevKeepsItsDataThroughCtrlCAndThroughBeingKilled(t *testing.T) {
 	if status, body := get(t, first.Mail); status != http.StatusOK || !strings.Contains(body, "No messages yet") {
 		t.Errorf("the mailbox: %d", status)
 	}
+	first.showsItsMail(t)
 	if status, _ := get(t, first.Ops+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz: %d", status)
 	}

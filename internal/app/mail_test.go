@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,20 @@ func TestAMessageInTheOutboxIsSentAtOnce(t *testing.T) {
 		t.Errorf("nobody was told: it took %s", waited)
 	}
 	a.NoMail(t, apptest.Grace)
+	res, err := http.Get(a.OpsURL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	metrics, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`signet_mail_total{kind="reset_password",result="sent"} 1`, "\nsignet_mail_waiting ", "\nsignet_mail_oldest_seconds "} {
+		if !strings.Contains(string(metrics), want) {
+			t.Errorf("the metrics lack %q", want)
+		}
+	}
 	if strings.Contains(a.Log.String(), "secret-token") || strings.Contains(a.Log.String(), apptest.Grace) {
 		t.Error("the log shows the link or the address")
 	}

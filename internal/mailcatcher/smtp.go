@@ -27,7 +27,7 @@ func (c *Catcher) ServeSMTP(ctx context.Context, ln net.Listener) error {
 	defer unhook()
 	err := s.Serve(ln)
 	if ctx.Err() != nil || errors.Is(err, smtp.ErrServerClosed) {
-		return nil //nolint:nilerr // it was asked to end
+		return nil
 	}
 	return err
 }

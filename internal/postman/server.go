@@ -143,12 +143,16 @@ func (s sender) compose(row [16]byte, to string, l mail.Letter, at time.Time) (*
 	if err != nil {
 		return nil, err
 	}
+	from, err := asciiDomain(s.address)
+	if err != nil {
+		return nil, fmt.Errorf("mail.from: %w", errdefs.ErrInvalid) // not the recipient's fault
+	}
 	m := gomail.NewMsg(gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
-	m.FromMailAddress(&netmail.Address{Name: s.name, Address: s.address})
+	m.FromMailAddress(&netmail.Address{Name: s.name, Address: from})
 	m.ToMailAddress(&netmail.Address{Address: address})
 	m.Subject(l.Subject)
 	m.SetDateWithValue(at)
-	m.SetMessageIDWithValue(hex.EncodeToString(row[:]) + s.address[strings.LastIndexByte(s.address, '@'):])
+	m.SetMessageIDWithValue(hex.EncodeToString(row[:]) + from[strings.LastIndexByte(from, '@'):])
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5
 	m.SetGenHeader("X-Auto-Response-Suppress", "All")
 	m.SetBodyString(gomail.TypeTextPlain, l.Text)
