@@ -104,8 +104,8 @@ func (i Installation) Check() error {
 		}
 		tenants[t.Slug] = true
 		for _, r := range t.Roles {
-			if r.Name == "" {
-				fault("tenant %q: a role has no name", t.Slug)
+			if err := directory.CheckRoleName("name", r.Name); err != nil {
+				faults = append(faults, fmt.Errorf("tenant %q: role %q: %w", t.Slug, r.Name, err))
 			}
 			roles[[2]string{t.Slug, r.Name}] = true
 			for _, p := range r.Permissions {

@@ -44,7 +44,7 @@ func TestEachFaultIsReportedWithTheNameOfWhatItIsIn(t *testing.T) {
 		`permission "orders read"`:                                func(i *installation.Installation) { i.ResourceServers[0].Permissions[0].Slug = "orders read" },
 		`tenant "Acme"`:                                           func(i *installation.Installation) { i.Tenants[0].Slug = "Acme" },
 		`tenant "acme": the name is missing`:                      func(i *installation.Installation) { i.Tenants[0].Name = "" },
-		`tenant "acme": a role has no name`:                       func(i *installation.Installation) { i.Tenants[0].Roles[0].Name = "" },
+		`tenant "acme": role "": name: use 1 to 64`:               func(i *installation.Installation) { i.Tenants[0].Roles[0].Name = "" },
 		`no permission "orders:burn" of "https://orders.example"`: func(i *installation.Installation) { i.Tenants[0].Roles[0].Permissions[0].Slug = "orders:burn" },
 		`user "ada"`: func(i *installation.Installation) { i.Users[0].Email = "ada" },
 		`user "ada@acme.example": no tenant "globex"`:              func(i *installation.Installation) { i.Users[0].Memberships[0].Tenant = "globex" },
