@@ -106,8 +106,14 @@ func (op operation) sample(schema map[string]any, called string, n names) any {
 	case "object":
 		out := map[string]any{}
 		properties, _ := schema["properties"].(map[string]any)
+		required, _ := schema["required"].([]any)
 		for name, p := range properties {
-			out[name] = op.sample(p.(map[string]any), name, n)
+			p := p.(map[string]any)
+			_, about := n[strings.TrimSuffix(strings.TrimSuffix(name, "_id"), "s")]
+			if about && name != "secret" || // here it is the secret itself
+				slices.Contains(required, any(name)) || p["type"] == "boolean" && op.Method == http.MethodPatch {
+				out[name] = op.sample(p, name, n)
+			}
 		}
 		return out
 	case "array":
@@ -172,6 +178,7 @@ func holdings(t *testing.T, a *apptest.App) (real names, telling []string) {
 		"tenant": "acme", "user": grace.String(), "role": "clerk", "invitation": invitation.String(), "resource_server": server.String(),
 		"client": "acme-web", "secret": secretID.String(), "grant": grant.String(), "session": session.String(), "slug": "vault:open",
 		"permission": "vault:open", "template": "no-template", "audience": "https://own.acme.example", "email": apptest.Grace,
+		"auth_method": "none", "redirect_uri": "https://sample.example/cb",
 	}
 	telling = []string{
 		`"acme"`, "Acme", apptest.Grace, "Grace", grace.String(), invitation.String(), server.String(), secretID.String(), grant.String(),
@@ -188,6 +195,7 @@ func unknown() names {
 		"resource_server": id.NewResourceServer(now).String(), "client": "nobody-web", "secret": id.NewClientSecret(now).String(),
 		"grant": id.NewGrant(now).String(), "session": id.NewSession(now).String(), "slug": "nobody:open", "permission": "nobody:open",
 		"template": "no-template", "audience": "https://own.nobody.example", "email": "nobody-at-all@acme.example",
+		"auth_method": "none", "redirect_uri": "https://sample.example/cb",
 	}
 }
 
