@@ -24,7 +24,9 @@ type field struct {
 	name  string
 	shape shape
 	birth bool // heeded when the thing is made and never afterwards
-	moved bool // cannot be changed once the thing is there
+	fixed bool // cannot be changed once the thing is there
+	late  bool // set once the thing and all others are there
+	said  bool // exported even when it is zero, for the API would choose something else
 }
 
 // kind is a kind of thing that can be declared.
@@ -56,6 +58,7 @@ func (k *kind) field(name string) (field, bool) {
 const (
 	resourceServers = "resource_servers"
 	permissions     = "permissions"
+	roleTemplates   = "role_templates"
 	tenants         = "tenants"
 	roles           = "roles"
 	members         = "members"
@@ -64,35 +67,37 @@ const (
 	secrets         = "secrets"
 )
 
-// format is everything that a document can declare, in the order in which things need one another.
+// format is everything that a document can declare, in the order in which people read it.
 func format() []*collection {
 	permission := &kind{noun: "permission", key: "slug", bare: true, fields: []field{{name: "description"}}}
 	role := &kind{noun: "role", key: "name", bare: true, fields: []field{
-		{name: "description"}, {name: "includes", shape: set}, {name: "permissions", shape: grants},
+		{name: "description"}, {name: "includes", shape: set, late: true}, {name: "permissions", shape: grants},
 	}}
 	member := &kind{noun: "member", key: "email", fields: []field{
-		{name: "roles", shape: set}, {name: "attributes", shape: object}, {name: "suspended", shape: truth},
+		{name: "roles", shape: set}, {name: "attributes", shape: object}, {name: "suspended", shape: truth, late: true},
 	}}
 	secret := &kind{noun: "secret", key: fingerprint}
+	template := &kind{noun: "role template", key: "name", fields: []field{{name: "description"}, {name: "permissions", shape: grants}}}
 	return []*collection{
-		{tenants, &kind{noun: "tenant", key: "slug", fields: []field{
-			{name: "name"}, {name: "attributes", shape: object}, {name: "disabled", shape: truth},
-		}, below: []*collection{{roles, role}, {members, member}}}},
 		{resourceServers, &kind{noun: "resource server", key: "audience", fields: []field{
-			{name: "name"}, {name: "tenant", moved: true}, {name: "claims", shape: objects},
+			{name: "name"}, {name: "tenant", fixed: true}, {name: "claims", shape: objects},
 		}, below: []*collection{{permissions, permission}}}},
+		{roleTemplates, template},
+		{tenants, &kind{noun: "tenant", key: "slug", fields: []field{
+			{name: "name"}, {name: "attributes", shape: object}, {name: "disabled", shape: truth, late: true},
+		}, below: []*collection{{roles, role}, {members, member}}}},
 		{users, &kind{noun: "user", key: "email", kept: true, fields: []field{
 			{name: "name"}, {name: "given_name"}, {name: "family_name"}, {name: "picture"}, {name: "locale"},
 			{name: "email_verified", shape: truth}, {name: "disabled", shape: truth},
 			{name: "password", birth: true}, {name: "password_hash", birth: true},
 		}}},
 		{clients, &kind{noun: "client", key: "id", fields: []field{
-			{name: "name"}, {name: "tenant", moved: true}, {name: "auth_method"},
+			{name: "name"}, {name: "tenant", fixed: true}, {name: "auth_method"},
 			{name: "redirect_uris", shape: set}, {name: "post_logout_redirect_uris", shape: set}, {name: "origins", shape: set},
-			{name: "grant_types", shape: set}, {name: "scopes", shape: set}, {name: "audiences", shape: list},
+			{name: "grant_types", shape: set, said: true}, {name: "scopes", shape: set}, {name: "audiences", shape: list},
 			{name: "serves_audience"}, {name: "skip_consent", shape: truth}, {name: "pkce_optional", shape: truth},
 			{name: "id_token_algorithm"}, {name: "access_token_lifetime", shape: number},
-			{name: "policy_uri"}, {name: "terms_uri"}, {name: "claims", shape: objects}, {name: "disabled", shape: truth},
+			{name: "policy_uri"}, {name: "terms_uri"}, {name: "claims", shape: objects}, {name: "disabled", shape: truth, late: true},
 		}, below: []*collection{{secrets, secret}}}},
 	}
 }
@@ -103,6 +108,13 @@ const fingerprint = "fingerprint"
 // secretField reports whether a field's value stands in the environment or in a file, never in
 // the document.
 func secretField(name string) bool { return name == "password" || name == "password_hash" }
+
+// The things that every installation has, which no document makes or deletes.
+const (
+	adminAudience = "urn:signet:admin"
+	cliClient     = "signet-cli"
+	ownTenant     = "signet"
+)
 
 // Document is what a file declares, or what an installation holds in the same form.
 type Document struct {
@@ -152,7 +164,7 @@ type thing struct {
 	fields map[string]value
 	below  map[string]*things // only those that are declared
 
-	id, etag string // of what the server has
+	id string // by which the server knows it, when that is not the key
 }
 
 // value is what a field holds: string, bool, json.Number, []string, map[string]any or []any, as

@@ -27,15 +27,8 @@ type Step struct {
 	Fields []Difference
 
 	desired, current *thing
-	parent           *step0
+	above            *thing // what the document declares, or the server has, of the thing that this one is below
 	kind             *kind
-}
-
-// step0 is the thing that another is below of, as it will be found on the server.
-type step0 struct {
-	key     string
-	current *thing // nil when it is not there yet
-	kind    *kind
 }
 
 // Difference is one field that changes. Of a list, Added and Removed say how; of anything else,
@@ -107,11 +100,11 @@ type differ struct {
 
 // collection compares the things of one list. Those that are not declared are deleted when the
 // list is whole, which every list below a thing is.
-func (d *differ) collection(path []string, parent *step0, c *collection, want, have *things, whole bool) {
+func (d *differ) collection(path []string, above *thing, c *collection, want, have *things, whole bool) {
 	for _, w := range want.list {
 		h := have.find(c.of, w.key)
 		at := append(slices.Clone(path), w.key)
-		step := &Step{Noun: c.of.noun, Path: at, desired: w, current: h, parent: parent, kind: c.of}
+		step := &Step{Noun: c.of.noun, Path: at, desired: w, current: h, above: above, kind: c.of}
 		switch {
 		case h == nil:
 			step.Action = Create
@@ -122,7 +115,6 @@ func (d *differ) collection(path []string, parent *step0, c *collection, want, h
 				d.steps = append(d.steps, step)
 			}
 		}
-		self := &step0{w.key, h, c.of}
 		for _, below := range c.of.below {
 			list, declared := w.below[below.name]
 			if !declared {
@@ -132,15 +124,15 @@ func (d *differ) collection(path []string, parent *step0, c *collection, want, h
 			if h != nil {
 				there = h.below[below.name]
 			}
-			d.collection(at, self, below, list, there, true)
+			d.collection(at, w, below, list, there, true)
 		}
 	}
 	if !whole || have == nil || c.of.kept {
 		return
 	}
 	for _, h := range have.list {
-		if want.find(c.of, h.key) == nil {
-			d.steps = append(d.steps, &Step{Action: Delete, Noun: c.of.noun, Path: append(slices.Clone(path), h.key), current: h, parent: parent, kind: c.of})
+		if want.find(c.of, h.key) == nil && !h.builtIn() {
+			d.steps = append(d.steps, &Step{Action: Delete, Noun: c.of.noun, Path: append(slices.Clone(path), h.key), current: h, above: above, kind: c.of})
 		}
 	}
 }
@@ -160,7 +152,7 @@ func (d *differ) fields(k *kind, path []string, want, have *thing) []Difference 
 		if equal(w.v, h) {
 			continue
 		}
-		if f.moved {
+		if f.fixed {
 			d.faults = append(d.faults, Fault{w.line, fmt.Sprintf("%s: the %s %s has %s and keeps it; delete it first, or leave the field out",
 				f.name, k.noun, strings.Join(path, "/"), encode(h))})
 			continue
@@ -205,14 +197,53 @@ func without(list, gone []string) []string {
 // equal compares two values as JSON, in which the members of objects have no order.
 func equal(a, b any) bool { return encode(a) == encode(b) }
 
+// encode writes a value as JSON in which equal numbers are the same text.
 func encode(v any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil { // of what came out of YAML or JSON
+	if err := e.Encode(canonical(v)); err != nil { // of what came out of YAML or JSON
 		return fmt.Sprint(v)
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// canonical reads numbers as the server does.
+func canonical(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[k] = canonical(x)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = canonical(x)
+		}
+		return out
+	}
+	return v
+}
+
+// builtIn reports whether the thing is part of every installation.
+func (t *thing) builtIn() bool {
+	switch t.kind.noun {
+	case "resource server":
+		return t.key == adminAudience
+	case "client":
+		return t.key == cliClient
+	case "tenant":
+		return t.key == ownTenant
+	case "role template":
+		return t.key == "admin" || t.key == "member"
+	}
+	return false
 }
 
 // LossError refuses to apply a plan that would lose something. It is an errdefs.ErrDenied.

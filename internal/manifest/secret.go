@@ -63,13 +63,8 @@ func (p *parser) lookUp(n *yaml.Node, what string) (secret.Text, bool) {
 	return secret.New(v), true
 }
 
-// secret reads an entry of a client's secrets: where it is kept, or the fingerprint of one that
-// the server has already, as an export writes it.
+// secret reads an entry of a client's secrets: where it is kept.
 func (p *parser) secret(t *thing, n *yaml.Node) *thing {
-	if n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Value == fingerprint {
-		t.key = n.Content[1].Value
-		return t
-	}
 	s, ok := p.lookUp(n, "secret")
 	if !ok {
 		return nil
