@@ -19,7 +19,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the whole program: it returns the exit status (0 done, 1 failed, 2 misused). It
+// run is the whole program: it returns the exit status (0 done, 1 failed, 2 misused, 3 what
+// apply --dry-run --exit-code says). It
 // takes the environment as a list, because a mistyped SIGNET_ variable is refused by name.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	p := &program{environ: environ, stdout: stdout, stderr: stderr}

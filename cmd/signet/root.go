@@ -76,6 +76,8 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, cli.ChangesPending):
+		return 3
 	case errors.As(err, &wrong), errors.As(err, &misused), strings.HasPrefix(err.Error(), "unknown command"):
 		p.complain(err)
 		return 2

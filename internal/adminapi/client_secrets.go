@@ -2,8 +2,10 @@ package adminapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"time"
@@ -31,10 +33,19 @@ type ClientSecret struct {
 	CreatedAt time.Time  `json:"created_at"`
 	CreatedBy string     `json:"created_by" doc:"Who made it: a person, the client_id of a machine, or installation."`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"Until when it is good; absent: until it is deleted."`
+
+	Fingerprint string `json:"fingerprint" example:"3fa1c5d0a2b4" doc:"Who has the secret recognises it by this: the first 12 hexadecimal digits of SHA-256 of SHA-256 of the secret."`
 }
 
 func clientSecretOf(s client.Secret) ClientSecret {
-	return ClientSecret{ID: s.ID.String(), CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy, ExpiresAt: moment(s.ExpiresAt)}
+	return ClientSecret{ID: s.ID.String(), CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy, ExpiresAt: moment(s.ExpiresAt), Fingerprint: fingerprint(s.Hash)}
+}
+
+// fingerprint tells secrets apart without giving away what is stored. 48 bits of a digest find
+// nobody a secret: those that are taken cannot be guessed (client.CheckSecret).
+func fingerprint(stored secret.Hash) string {
+	again := sha256.Sum256(stored[:])
+	return hex.EncodeToString(again[:6])
 }
 
 // CreatedSecret is a new secret.

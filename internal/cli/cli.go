@@ -71,6 +71,8 @@ func (c *CLI) Commands() []*cobra.Command {
 		c.memberCommand(),
 		c.roleCommand(),
 		c.importCommand(),
+		c.applyCommand(),
+		c.exportCommand(),
 		c.auditCommand(),
 	}
 	for _, cmd := range nouns {

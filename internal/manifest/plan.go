@@ -27,7 +27,9 @@ type Step struct {
 	Fields []Difference
 
 	desired, current *thing
-	above            *thing // what the document declares, or the server has, of the thing that this one is below
+	above            *thing // what the document declares of the thing that this one is below
+	aboveNew         bool   // which is not there yet
+	siblings         int    // how many things of the kind there are beside or with it
 	kind             *kind
 }
 
@@ -101,10 +103,14 @@ type differ struct {
 // collection compares the things of one list. Those that are not declared are deleted when the
 // list is whole, which every list below a thing is.
 func (d *differ) collection(path []string, above *thing, c *collection, want, have *things, whole bool) {
+	siblings := 0
+	if have != nil {
+		siblings = len(have.list)
+	}
 	for _, w := range want.list {
 		h := have.find(c.of, w.key)
 		at := append(slices.Clone(path), w.key)
-		step := &Step{Noun: c.of.noun, Path: at, desired: w, current: h, above: above, kind: c.of}
+		step := &Step{Noun: c.of.noun, Path: at, desired: w, current: h, above: above, aboveNew: above != nil && have == nil, siblings: siblings, kind: c.of}
 		switch {
 		case h == nil:
 			step.Action = Create
@@ -132,7 +138,7 @@ func (d *differ) collection(path []string, above *thing, c *collection, want, ha
 	}
 	for _, h := range have.list {
 		if want.find(c.of, h.key) == nil && !h.builtIn() {
-			d.steps = append(d.steps, &Step{Action: Delete, Noun: c.of.noun, Path: append(slices.Clone(path), h.key), current: h, above: above, kind: c.of})
+			d.steps = append(d.steps, &Step{Action: Delete, Noun: c.of.noun, Path: append(slices.Clone(path), h.key), current: h, above: above, siblings: siblings, kind: c.of})
 		}
 	}
 }

@@ -18,6 +18,7 @@ type remote struct {
 	servers map[string]string // resource servers: identifier by audience
 	slugs   map[string]string // tenants: slug by identifier
 	people  map[string]string // accounts: identifier by folded address
+	made    []MadeSecret
 }
 
 func newRemote(api *adminclient.Client) *remote {

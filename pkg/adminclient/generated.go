@@ -1007,7 +1007,10 @@ type ClientSecret struct {
 	CreatedBy string `json:"created_by"`
 	// Until when it is good; absent: until it is deleted.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
+	// Who has the secret recognises it by this: the first 12 hexadecimal digits of SHA-256 of SHA-256
+	// of the secret.
+	Fingerprint string    `json:"fingerprint"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // CreateClientBody is sent by CreateClient.
@@ -1177,6 +1180,9 @@ type CreatedSecret struct {
 	CreatedBy string `json:"created_by"`
 	// Until when it is good; absent: until it is deleted.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Who has the secret recognises it by this: the first 12 hexadecimal digits of SHA-256 of SHA-256
+	// of the secret.
+	Fingerprint string `json:"fingerprint"`
 	// The client_secret. It is shown now and never again.
 	Secret    string    `json:"secret"`
 	CreatedAt time.Time `json:"created_at"`
