@@ -202,7 +202,7 @@ func (s Invitations) Accept(ctx context.Context, token secret.Hash, a invitation
 		if err != nil {
 			return err
 		}
-		err = q.InsertMembership(ctx, sqlcgen.InsertMembershipParams{TenantID: row.TenantID, UserID: a.User.UUID()})
+		err = q.JoinTenant(ctx, sqlcgen.JoinTenantParams{TenantID: row.TenantID, UserID: a.User.UUID()})
 		if err != nil {
 			return err
 		}

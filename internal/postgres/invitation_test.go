@@ -182,6 +182,22 @@ func TestRolesThatAreGoneAreNotGivenAndUnknownOnesAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhoWasMadeAMemberMeanwhileKeepsThatAndGetsTheRolesToo(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	_, token := w.invite(t, "linus@globex.example", "clerk")
+	w.exec(t, "INSERT INTO membership (tenant_id, user_id, suspended_at) VALUES ($1, $2, now())", w.acme.UUID(), w.linus.UUID())
+	w.exec(t, "INSERT INTO membership_role (tenant_id, user_id, role) VALUES ($1, $2, 'admin')", w.acme.UUID(), w.linus.UUID())
+	must(t, w.Invitations().Accept(t.Context(), token.Hash(), acceptance(w.linus, nil)))
+	if n := w.count(t, "SELECT count(*) FROM membership_role WHERE tenant_id = $1 AND user_id = $2", w.acme.UUID(), w.linus.UUID()); n != 2 {
+		t.Errorf("%d roles", n)
+	}
+	if n := w.count(t, "SELECT count(*) FROM membership WHERE tenant_id = $1 AND user_id = $2 AND suspended_at IS NOT NULL AND version = 2",
+		w.acme.UUID(), w.linus.UUID()); n != 1 {
+		t.Error("a suspension was lifted, or an edit meanwhile would overwrite the roles")
+	}
+}
+
 func TestAMemberIsNotInvitedAgainAndStrangersAreNotToldApart(t *testing.T) {
 	t.Parallel()
 	w := build(t)

@@ -135,6 +135,25 @@ func TestAChangedPasswordVoidsLinksThatWouldResetIt(t *testing.T) {
 	must(t, err) // it gives nobody anything
 }
 
+func TestOldInvitationsAndLinksAreCleanedUp(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	for _, email := range []string{"old@x.example", "recent@x.example"} {
+		w.invite(t, email)
+	}
+	w.link(t, maillink.VerifyEmail)
+	w.link(t, maillink.ResetPassword)
+	w.exec(t, "UPDATE invitation SET expires_at = now() - interval '31 days' WHERE email = 'old@x.example'")
+	w.exec(t, "UPDATE invitation SET expires_at = now() - interval '29 days' WHERE email = 'recent@x.example'")
+	w.exec(t, "UPDATE mail_link SET expires_at = now() - interval '25 hours' WHERE purpose = 'verify_email'")
+	w.exec(t, "UPDATE mail_link SET expires_at = now() - interval '23 hours' WHERE purpose = 'reset_password'")
+	done, err := w.Clean(t.Context(), time.Now())
+	must(t, err)
+	if left := w.count(t, "SELECT (SELECT count(*) FROM invitation) * 10 + (SELECT count(*) FROM mail_link)"); done.Invitations != 1 || done.Links != 1 || left != 11 {
+		t.Errorf("%+v, and %d are left", done, left)
+	}
+}
+
 func TestNoLinkGoesToAnAddressThatWasChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := build(t)

@@ -62,6 +62,12 @@ UPDATE invitation i SET accepted_at = @now::timestamptz, accepted_by = @user_id:
          WHERE u.id = @user_id AND u.email_normalized = i.email_normalized AND u.disabled_at IS NULL))
 RETURNING *;
 
+-- name: JoinTenant :exec
+-- Who is a member already, perhaps suspended, stays what they are and gets the roles beside their
+-- own: whoever edits the membership meanwhile has to read it again.
+INSERT INTO membership (tenant_id, user_id) VALUES (@tenant_id, @user_id)
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET version = membership.version + 1;
+
 -- name: GiveInvitedRoles :exec
 -- Those that still exist; one that is just being deleted is waited for and left out.
 INSERT INTO membership_role (tenant_id, user_id, role)

@@ -205,6 +205,23 @@ func (q *Queries) IsMemberByEmail(ctx context.Context, arg IsMemberByEmailParams
 	return exists, err
 }
 
+const joinTenant = `-- name: JoinTenant :exec
+INSERT INTO membership (tenant_id, user_id) VALUES ($1, $2)
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET version = membership.version + 1
+`
+
+type JoinTenantParams struct {
+	TenantID [16]byte
+	UserID   [16]byte
+}
+
+// Who is a member already, perhaps suspended, stays what they are and gets the roles beside their
+// own: whoever edits the membership meanwhile has to read it again.
+func (q *Queries) JoinTenant(ctx context.Context, arg JoinTenantParams) error {
+	_, err := q.db.Exec(ctx, joinTenant, arg.TenantID, arg.UserID)
+	return err
+}
+
 const listInvitations = `-- name: ListInvitations :many
 SELECT id, tenant_id, email, email_normalized, roles, token_hash, invited_by, created_at, expires_at, accepted_at, accepted_by, revoked_at FROM invitation
  WHERE tenant_id = $1
