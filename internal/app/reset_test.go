@@ -158,7 +158,7 @@ func TestALinkThatWasPromisedIsMadeAlsoWhenTheServerStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "LOCK TABLE mail_link IN ACCESS EXCLUSIVE MODE"); err != nil {
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE user_account IN ACCESS EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}
 	form.Fields.Set("email", apptest.Grace)
