@@ -177,6 +177,9 @@ func (t *trip) deliver(m mail.Claimed) {
 	case err != nil:
 		t.giveUp(m, message, "the stored message is damaged")
 		return
+	case m.Attempt > t.cfg.Attempts:
+		t.giveUp(m, message, "every attempt ended before its end") // this message may be what ended them
+		return
 	case !message.LinkExpires.IsZero() && !t.cfg.Now().Before(message.LinkExpires):
 		t.giveUp(m, message, "its link has expired")
 		return

@@ -477,6 +477,24 @@ func TestWhatCannotBeDeliveredIsGivenUpOnRecord(t *testing.T) {
 	}
 }
 
+func TestAMessageOfWhichNoAttemptCameToAnEndIsGivenUp(t *testing.T) {
+	t.Parallel()
+	o := open(t, nil)
+	o.receive(t, listen(t))
+	o.config.Attempts = 3
+	o.enqueue(t, reset("grace@acme.example"))
+	for range 3 { // replicas that claimed it and were never heard of again
+		if got, err := o.db.Mail().Claim(t.Context(), 1, 0); err != nil || len(got) != 1 {
+			t.Fatalf("claimed %v, %v", got, err)
+		}
+	}
+	o.run(t)
+	await(t, o, "the message to be given up", func() bool { return o.count("given_up") == 1 })
+	if len(o.Messages()) != 0 {
+		t.Error("it was sent")
+	}
+}
+
 func TestMessagesUnderAnotherMasterKeyWaitForIt(t *testing.T) {
 	t.Parallel()
 	o := open(t, nil)
