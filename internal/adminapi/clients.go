@@ -82,6 +82,9 @@ func listed(s []string) []string {
 	return s
 }
 
+// maxRegistration is room for all that a registration may hold, in bytes.
+const maxRegistration = 1 << 20
+
 // OfClient is the path of everything below a client.
 type OfClient struct {
 	Client string `path:"client" maxLength:"255" example:"cli_01h2xcejqtf2nbrexx3vqjhp41" doc:"The client_id, percent-encoded."`
@@ -162,11 +165,11 @@ func (a *API) clients() {
 	const tag = "Clients"
 	register(a, operation{ID: "list-clients", Method: http.MethodGet, Path: "/clients", Tag: tag, Summary: "List clients by their id."}, a.listClients)
 	register(a, operation{
-		ID: "create-client", Method: http.MethodPost, Path: "/clients", Tag: tag, Status: http.StatusCreated,
+		ID: "create-client", MaxBody: maxRegistration, Method: http.MethodPost, Path: "/clients", Tag: tag, Status: http.StatusCreated,
 		Summary: "Register a client.", Description: "The answer holds its first secret, which is shown this once.",
 	}, a.createClient)
 	register(a, operation{ID: "get-client", Method: http.MethodGet, Path: "/clients/{client}", Tag: tag, Summary: "Read a client."}, a.getClient)
-	register(a, operation{ID: "update-client", Method: http.MethodPatch, Path: "/clients/{client}", Tag: tag, Summary: "Edit a client: absent fields stay."}, a.updateClient)
+	register(a, operation{ID: "update-client", MaxBody: maxRegistration, Method: http.MethodPatch, Path: "/clients/{client}", Tag: tag, Summary: "Edit a client: absent fields stay."}, a.updateClient)
 	register(a, operation{
 		ID: "delete-client", Method: http.MethodDelete, Path: "/clients/{client}", Tag: tag, Status: http.StatusNoContent,
 		Summary: "Delete a client.", Description: "Everything that was issued to it is void, for good.",
@@ -264,7 +267,7 @@ func (a *API) firstSecret(actor admin.Actor, k Creation, c client.Client, given 
 // checkClient says what is wrong with a registration. A tenant's client cannot hold what is for
 // the installation, whoever registers it.
 func checkClient(c client.Client) error {
-	faults := []error{c.Check(), checkDeclarations(c.Claims)}
+	faults := []error{c.Check()}
 	for i, s := range c.Scopes {
 		if admin.OfInstallation(s) && !c.Tenant.IsZero() {
 			faults = append(faults, admin.Invalid("scopes["+strconv.Itoa(i)+"]", "is reserved for clients of the installation"))

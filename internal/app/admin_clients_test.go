@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -119,6 +120,8 @@ func TestARefusedRegistrationNamesItsFields(t *testing.T) {
 		"a secret in public":      {map[string]any{"auth_method": "none", "secret": "5c0fd0a8-3c1e-4f0a-9d5e-2b7f6f1d3e4a"}, 422, []string{"body.secret"}},
 		"a lifetime of years":     {map[string]any{"access_token_lifetime": 1 << 40}, 422, []string{"body.access_token_lifetime"}},
 		"an unknown method":       {map[string]any{"auth_method": "private_key_jwt"}, 422, []string{"body.auth_method"}},
+		"a reserved claim":        {map[string]any{"claims": []any{map[string]any{"name": "sub", "value": "x"}}}, 422, []string{"body.claims[0].name"}},
+		"claims of a tenant's":    {map[string]any{"tenant_id": "acme", "claims": []any{map[string]any{"name": "plan", "value": "x"}}}, 422, []string{"body.claims"}},
 		"an unknown field":        {map[string]any{"client_secret": "s3cr3t-s3cr3t-s3cr3t"}, 422, []string{"body"}},
 	} {
 		body := map[string]any{"name": "New", "redirect_uris": []string{"https://new.example/cb"}}
@@ -138,6 +141,27 @@ func TestARefusedRegistrationNamesItsFields(t *testing.T) {
 				t.Errorf("%s: repeats what was sent: %s", what, got.Raw)
 			}
 		}
+	}
+}
+
+func TestAsLargeARegistrationAsTheRulesAllowIsTaken(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	var uris []string
+	for i := range 100 {
+		base := fmt.Sprintf("https://a.example/%d/", i)
+		uris = append(uris, base+strings.Repeat("x", 2048-len(base)))
+	}
+	made := a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{"id": "large", "name": "L", "redirect_uris": uris, "post_logout_redirect_uris": uris})
+	if made.Status != http.StatusCreated {
+		t.Fatalf("%d %.300s", made.Status, made.Raw)
+	}
+	if got := a.Admin(t, opal, http.MethodPatch, "/clients/large", map[string]any{"redirect_uris": uris}, "If-Match: *"); got.Status != http.StatusOK {
+		t.Errorf("%d %.300s", got.Status, got.Raw)
+	}
+	if got := a.Admin(t, opal, http.MethodPatch, "/clients/large", map[string]any{"redirect_uris": append(uris, "https://a.example/one-more")}, "If-Match: *"); got.Status != http.StatusUnprocessableEntity || !slices.Equal(faulty(got), []string{"body.redirect_uris"}) {
+		t.Errorf("%d %.300s", got.Status, got.Raw)
 	}
 }
 

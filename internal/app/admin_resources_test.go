@@ -118,6 +118,10 @@ func TestARefusedResourceServerNamesItsFields(t *testing.T) {
 	if got := a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://x.example", "name": "X", "tenant_id": "initech"}); got.Status != 422 || !slices.Equal(faulty(got), []string{"body.tenant_id"}) {
 		t.Errorf("an unknown tenant: %d %s", got.Status, got.Raw)
 	}
+	claims := []any{map[string]any{"name": "plan", "value": "x"}}
+	if got := a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://x.example", "name": "X", "tenant_id": "acme", "claims": claims}); got.Status != 422 || !slices.Equal(faulty(got), []string{"body.claims"}) {
+		t.Errorf("claims of a tenant's: %d %s", got.Status, got.Raw)
+	}
 	// What makes administrators is not for editing.
 	path := "/resource-servers/" + entries(a.Admin(t, opal, http.MethodGet, "/resource-servers?audience_prefix=urn:signet:admin", nil), "id")[0]
 	for _, c := range []struct {

@@ -127,7 +127,7 @@ ON CONFLICT (id) DO UPDATE SET
     scopes = excluded.scopes, audiences = excluded.audiences, serves_audience = excluded.serves_audience, pkce_optional = excluded.pkce_optional,
     skip_consent = excluded.skip_consent, id_token_algorithm = excluded.id_token_algorithm,
     access_token_seconds = excluded.access_token_seconds, policy_uri = excluded.policy_uri,
-    terms_uri = excluded.terms_uri, updated_at = now()
+    terms_uri = excluded.terms_uri, updated_at = now(), version = client.version + 1
 `
 
 type UpsertClientParams struct {
