@@ -358,3 +358,31 @@ func TestStateIsOptional(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAdministrationIsNoTenantOfAnApplicationUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	exec(t, a, `INSERT INTO membership (tenant_id, user_id) SELECT t.id, u.id FROM tenant t, user_account u
+	             WHERE t.slug = 'signet' AND u.email IN ('grace@acme.example', 'ada@acme.example')`)
+	tenant := func(email string, changes ...string) any {
+		t.Helper()
+		return apptest.Claims(t, a.Tokens(t, "spa", email, changes...).Text("access_token"))["tenant"]
+	}
+	if got := tenant(apptest.Grace, "organization"); got != "acme" {
+		t.Errorf("Grace, who helps with the administration, works in %v", got)
+	}
+	if got := tenant(apptest.Grace, "organization=signet"); got != "signet" {
+		t.Errorf("asked for by name: %v", got)
+	}
+	for _, who := range []string{apptest.Opal, apptest.Ada} {
+		b := a.Browser(t)
+		p := b.SignIn(b.Get(a.AuthorizeURL("spa", "organization")), who, apptest.Password)
+		if p.Away != nil || strings.Contains(p.Body, "Signet administration") {
+			t.Errorf("%s is offered the administration: %d %s", who, p.Status, p.Body)
+		}
+		p = b.Get(a.AuthorizeURL("signet-cli", "organization", "redirect_uri=http://127.0.0.1:9/callback", "scope=openid"))
+		if p.Away == nil && !strings.Contains(p.Body, "Signet administration") {
+			t.Errorf("%s is not offered the administration where it is meant: %d %s", who, p.Status, p.Body)
+		}
+	}
+}
