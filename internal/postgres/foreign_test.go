@@ -38,7 +38,6 @@ type foreign struct {
 	session  id.Session
 	invited  id.Invitation
 	greta    id.User // of globex alone
-	consents []string
 }
 
 // act is an act of the administrator of acme.

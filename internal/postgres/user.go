@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
@@ -102,8 +103,14 @@ func (s Users) Create(ctx context.Context, a admin.Act, n directory.NewUser) (cr
 		return directory.User{}, false, err
 	}
 	reference, replayed, err := s.db.act(ctx, "create user", a, func(q *sqlcgen.Queries) (string, error) {
-		created, err = createUser(ctx, q, n)
-		return created.ID.String(), err
+		if created, err = createUser(ctx, q, n); err != nil {
+			return "", err
+		}
+		var records []audit.Event
+		for _, m := range n.Memberships {
+			records = append(records, recordIn(a, audit.MemberAdded, m.Tenant, n.ID, map[string]string{"roles_added": noted(m.Roles)}))
+		}
+		return created.ID.String(), appendEvents(ctx, q, records)
 	})
 	if err == nil && replayed {
 		var user id.User
@@ -112,6 +119,13 @@ func (s Users) Create(ctx context.Context, a admin.Act, n directory.NewUser) (cr
 		}
 	}
 	return created, replayed, err
+}
+
+// recordIn is what an act on an account means for a tenant, whose administrators read its own log.
+func recordIn(a admin.Act, action audit.Action, tenant id.Tenant, user id.User, detail map[string]string) audit.Event {
+	e := a.Event
+	e.Action, e.Tenant, e.User, e.Target, e.Detail = action, tenant, user, user.String(), detail
+	return e
 }
 
 func createUser(ctx context.Context, q *sqlcgen.Queries, n directory.NewUser) (directory.User, error) {
@@ -178,7 +192,7 @@ func (s Users) Update(ctx context.Context, a admin.Act, user id.User, edit direc
 			return err
 		}
 		if disabled {
-			err = withTenantsOf(ctx, q, user, change)
+			_, err = withTenantsOf(ctx, q, user, change)
 		} else {
 			err = change()
 		}
@@ -226,13 +240,14 @@ func updateUser(ctx context.Context, q *sqlcgen.Queries, u directory.User) (dire
 	return toUser(row), err
 }
 
-// withTenantsOf makes a change after which the person administers nothing.
-func withTenantsOf(ctx context.Context, q *sqlcgen.Queries, user id.User, change func() error) error {
+// withTenantsOf makes a change after which the person administers nothing, and returns the tenants
+// that they belong to.
+func withTenantsOf(ctx context.Context, q *sqlcgen.Queries, user id.User, change func() error) ([][16]byte, error) {
 	tenants, err := q.LockTenantsOfUser(ctx, user.UUID())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return keepAdministrators(ctx, q, tenants, change)
+	return tenants, keepAdministrators(ctx, q, tenants, change)
 }
 
 // expel ends every session and grant of a person.
@@ -261,7 +276,7 @@ func (s Users) Delete(ctx context.Context, a admin.Act, user id.User, keep time.
 		if _, err := lockedUser(ctx, q, a, user); err != nil {
 			return "", err
 		}
-		err := withTenantsOf(ctx, q, user, func() error {
+		left, err := withTenantsOf(ctx, q, user, func() error {
 			var err error
 			if cut, err = s.db.expel(ctx, q, user, keep); err != nil {
 				return err
@@ -272,7 +287,14 @@ func (s Users) Delete(ctx context.Context, a admin.Act, user id.User, keep time.
 			}
 			return err
 		})
-		return user.String(), err
+		if err != nil {
+			return "", err
+		}
+		records := make([]audit.Event, len(left))
+		for i, t := range left {
+			records[i] = recordIn(a, audit.MemberRemoved, id.TenantFromUUID(t), user, map[string]string{"account": "deleted"})
+		}
+		return user.String(), appendEvents(ctx, q, records)
 	})
 	if err == nil {
 		s.db.stored(cut...)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,6 +129,23 @@ func TestAnEditOfAnAccountLeavesWhatItDoesNotTouch(t *testing.T) {
 	upper := directory.UserEdit{Apply: func(u *directory.User) error { u.Email = "ADA@acme.example"; return nil }}
 	if got, err := w.Users().Update(t.Context(), did(audit.UserUpdated), w.ada, upper, keep); err != nil || got.Email != "ADA@acme.example" {
 		t.Errorf("one's own in capitals: %v", err)
+	}
+}
+
+func TestTheLogOfATenantHasWhoCameAndWentWithTheirAccount(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	user := w.joined(t, "new@acme.example", w.acme, "clerk", "member")
+	must(t, w.Users().Delete(t.Context(), did(audit.UserDeleted), user, keep))
+	l, err := w.Audit().List(t.Context(), admin.Reach{Tenant: w.acme}, audit.Query{User: user}, admin.Page{Limit: 10})
+	must(t, err)
+	var got []string
+	for _, e := range l.Items {
+		got = append(got, fmt.Sprint(e.Action, e.Detail, e.Actor, e.Target == user.String()))
+	}
+	want := []string{"member.removedmap[account:deleted]signet-clitrue", "member.addedmap[roles_added:clerk, member]signet-clitrue"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 
