@@ -74,6 +74,10 @@ CREATE INDEX refresh_family_client ON refresh_family (client_id, id);
 CREATE INDEX membership_role_holder ON membership_role (tenant_id, role, user_id);
 CREATE INDEX role_permission_holder ON role_permission (audience, permission, tenant_id);
 
+-- Whoever is removed from a tenant loses the grants that only their codes are left of, too: those of
+-- clients that get no refresh tokens. There may be a day's codes of everybody.
+CREATE INDEX authorization_code_user ON authorization_code (user_id);
+
 -- People are searched by the beginning of their address, in byte order whatever the locale; the
 -- members of a tenant along an index of their own, for which membership repeats the address.
 CREATE INDEX user_account_address ON user_account (email_normalized COLLATE "C");

@@ -28,16 +28,16 @@ import (
 // to get at it.
 type foreign struct {
 	*world
-	ctx      context.Context
-	reach    admin.Reach // acme
-	page     admin.Page
-	server   id.ResourceServer
-	client   client.ID
-	secret   id.ClientSecret
-	grant    id.Grant
-	session  id.Session
-	invited  id.Invitation
-	greta    id.User // of globex alone
+	ctx     context.Context
+	reach   admin.Reach // acme
+	page    admin.Page
+	server  id.ResourceServer
+	client  client.ID
+	secret  id.ClientSecret
+	grant   id.Grant
+	session id.Session
+	invited id.Invitation
+	greta   id.User // of globex alone
 }
 
 // act is an act of the administrator of acme.

@@ -208,6 +208,7 @@ func TestListsAreReadAlongAnIndex(t *testing.T) {
 		"members":                 {"SELECT * FROM membership WHERE tenant_id = '00000000-0000-7000-8000-000000000001' AND (created_at, user_id) > (now(), '00000000-0000-0000-0000-000000000000') ORDER BY created_at, user_id LIMIT 51", "membership_page"},
 		"members by address":      {`SELECT * FROM membership WHERE tenant_id = '00000000-0000-7000-8000-000000000001' AND email_normalized COLLATE "C" >= 'a' AND email_normalized COLLATE "C" > 'ab' ORDER BY email_normalized COLLATE "C" LIMIT 51`, "membership_address"},
 		"members who hold a role": {"SELECT user_id FROM membership_role WHERE tenant_id = '00000000-0000-7000-8000-000000000001' AND role = 'a' AND user_id > '00000000-0000-0000-0000-000000000000' ORDER BY user_id LIMIT 51", "membership_role_holder"},
+		"codes of a person":       {"SELECT grant_id FROM authorization_code WHERE tenant_id = '00000000-0000-7000-8000-000000000001' AND user_id = '00000000-0000-7000-8000-000000000001'", "authorization_code_user"},
 	} {
 		w.exec(t, "SET enable_seqscan = off")
 		w.exec(t, "SET enable_bitmapscan = off")
