@@ -467,9 +467,9 @@ func TestWhatCannotBeDeliveredIsGivenUpOnRecord(t *testing.T) {
 			if n := o.count("postponed"); n != max(c.attempts-1, 0) {
 				t.Errorf("%d attempts before", n)
 			}
-			if n := column[int](t, o, "SELECT count(*) FROM mail_outbox"); n != 0 {
-				t.Errorf("%d messages stay", n)
-			}
+			await(t, o, "the outbox to be empty", func() bool {
+				return column[int](t, o, "SELECT count(*) FROM mail_outbox") == 0
+			})
 			if text := o.log.String(); !strings.Contains(text, "message given up") || strings.Contains(text, victim) || strings.Contains(text, "the-token") {
 				t.Errorf("the log: %s", text)
 			}
