@@ -117,7 +117,7 @@ func (s *stage) importOnce(ctx context.Context, p stretch, format string) (f rep
 	if f.Bytes, err = p.write(path, format); err != nil {
 		return f, err
 	}
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }() // its directory goes too
 	f.Rows = p.count
 	if f.CopySecond, err = s.copyOnly(ctx, p); err != nil {
 		return f, err
