@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -147,39 +146,6 @@ func TestAnAnswerAboutAResetWaitsForNoLookAtTheAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Mail(t, apptest.Grace)
-}
-
-func TestALinkThatWasPromisedIsMadeAlsoWhenTheServerStops(t *testing.T) {
-	t.Parallel()
-	a := apptest.Start(t)
-	b := a.Browser(t)
-	form := b.Get(a.URL+"/password/forgot").Form(t, "/password/forgot")
-	tx, err := connect(t, a).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), "LOCK TABLE user_account IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
-	form.Fields.Set("email", apptest.Grace)
-	b.Post(form.Action, form.Fields)
-	stopped := make(chan struct{})
-	go func() { defer close(stopped); a.Stop(t) }()
-	eventually(t, "the server refuses connections", func() bool {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", strings.TrimPrefix(a.Public, "http://"))
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	})
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	<-stopped
-	var links int
-	if row(t, a, "SELECT count(*) FROM mail_link", &links); links != 1 {
-		t.Errorf("%d links", links)
-	}
 }
 
 func TestOneAddressAsksForAResetOfSoManyAccountsAndNoMore(t *testing.T) {
