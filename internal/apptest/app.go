@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ type Option func(*options)
 
 type options struct {
 	settings map[string]string
+	bare     bool
 	dsn      string
 	now      func() time.Time
 	extra    installation.Installation
@@ -61,6 +63,9 @@ func WithDatabase(dsn string) Option { return func(o *options) { o.dsn = dsn } }
 
 // WithClock replaces the clock.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+// Bare stores nobody but Opal, who administers the installation, and none of the default clients.
+func Bare() Option { return func(o *options) { o.bare = true } }
 
 // WithInstallation stores more than the default installation.
 func WithInstallation(i installation.Installation) Option { return func(o *options) { o.extra = i } }
@@ -103,7 +108,11 @@ func Start(t testing.TB, opts ...Option) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.DB.Install(context.Background(), Installation(t), time.Now()); err != nil {
+	stored := Installation(t)
+	if o.bare {
+		stored = installation.Installation{Users: slices.DeleteFunc(stored.Users, func(u installation.User) bool { return u.Email != Opal })}
+	}
+	if err := a.DB.Install(context.Background(), stored, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.DB.Install(context.Background(), o.extra, time.Now()); err != nil {

@@ -19,6 +19,7 @@ import (
 const (
 	MaxSize  = 32 << 20 // bytes
 	maxNodes = 2_000_000
+	maxAlias = 10_000 // times that aliases are followed
 	maxDepth = 50
 )
 
@@ -71,6 +72,8 @@ type parser struct {
 	secrets Secrets
 	faults  []Fault
 	nodes   int
+	aliases int
+	refused bool
 }
 
 func (p *parser) fault(n *yaml.Node, format string, args ...any) {
@@ -154,16 +157,18 @@ func (p *parser) complete(d *Document, n *yaml.Node, names []string) {
 func (p *parser) node(n *yaml.Node, depth int) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
+		p.aliases++
 	}
 	p.nodes++
-	if p.nodes > maxNodes || depth > maxDepth {
-		if p.nodes <= maxNodes+1 || depth > maxDepth {
-			p.fault(n, "the document is too deep or too large")
-		}
-		p.nodes = maxNodes + 1
-		return nil
+	if p.nodes <= maxNodes && p.aliases <= maxAlias && depth <= maxDepth {
+		return n
 	}
-	return n
+	if !p.refused {
+		p.refused = true
+		p.fault(n, "the document is too deep or too large")
+	}
+	p.nodes = maxNodes + 1 // nothing more is read
+	return nil
 }
 
 // mapping calls f for each key of a mapping; one that is there twice is a fault.

@@ -1,0 +1,259 @@
+package manifest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/signet-id/signet/internal/apptest"
+	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/manifest"
+	"github.com/signet-id/signet/pkg/adminclient"
+)
+
+// nothing is an environment and a directory without secrets.
+func nothing() manifest.Secrets {
+	return manifest.Secrets{
+		Env:  func(string) (string, bool) { return "", false },
+		File: func(string) ([]byte, error) { return nil, os.ErrNotExist },
+	}
+}
+
+func administrator(t *testing.T, app *apptest.App) *adminclient.Client {
+	t.Helper()
+	return &adminclient.Client{BaseURL: app.URL, Token: adminclient.StaticToken(app.AdminToken(t, apptest.Opal, "signet"))}
+}
+
+func compare(t *testing.T, api *adminclient.Client, document []byte) *manifest.Comparison {
+	t.Helper()
+	d, err := manifest.Parse("test.yaml", document, nothing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := manifest.Compare(t.Context(), api, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func apply(t *testing.T, api *adminclient.Client, document []byte, o manifest.Options) {
+	t.Helper()
+	if err := compare(t, api, document).Apply(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unchanged fails when there is anything to do.
+func unchanged(t *testing.T, api *adminclient.Client, document []byte) {
+	t.Helper()
+	if plan := compare(t, api, document).Plan; !plan.Empty() {
+		t.Errorf("there is something to do:\n%s", printed(t, plan))
+	}
+}
+
+func export(t *testing.T, api *adminclient.Client) []byte {
+	t.Helper()
+	b, err := manifest.Export(t.Context(), api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func printed(t *testing.T, p *manifest.Plan) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.Print(&b, false, func(s string) string { return s }); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// odd holds values that YAML or JSON could take for something else.
+const odd = `version: 1
+resource_servers:
+  - audience: urn:example:odd
+    name: "yes"
+    permissions:
+      - {slug: "1:2", description: "null"}
+      - {slug: x, description: "colon: and # more"}
+tenants:
+  - slug: odd
+    name: "0x10"
+    attributes:
+      text: "12"
+      number: 12
+      big: 123456789012
+      fraction: 0.25
+      truth: true
+      word: "true"
+      none: null
+      nested: {list: [1, "2026-01-01", [], {}], "key with: colon": "- dash"}
+      empty: ""
+      lines: " two\nlines \t"
+      unicode: "é 株式 \U0001F600"
+    roles:
+      - {name: base, description: "on"}
+      - {name: top, includes: [base], permissions: {"urn:example:odd": ["1:2"]}}
+    members:
+      - {email: opal@signet.example, roles: [top, base], attributes: {a: {b: [c]}}, suspended: true}
+  - {slug: closed, name: Closed, disabled: true, roles: [], members: []}
+users:
+  - {email: off@example.org, name: "~", disabled: true}
+clients:
+  - id: 'weird: "id" & #1 + more/%2F'
+    tenant: odd
+    name: "- dash"
+    auth_method: none
+    redirect_uris: ["https://x.example/?a=b&c=%20"]
+    grant_types: []
+    access_token_lifetime: 90
+`
+
+func TestAnExportMakesTheSameInstallationAgain(t *testing.T) {
+	t.Parallel()
+	from := administrator(t, apptest.Start(t))
+	apply(t, from, []byte(odd), manifest.Options{})
+	unchanged(t, from, []byte(odd))
+	document := export(t, from)
+	unchanged(t, from, document)
+
+	to := administrator(t, apptest.Start(t, apptest.Bare()))
+	made := 0
+	apply(t, to, document, manifest.Options{Made: func(manifest.MadeSecret) { made++ }})
+	unchanged(t, to, document)
+	if made == 0 {
+		t.Error("confidential clients got no secret, or nobody was told")
+	}
+	if again := export(t, to); !bytes.Equal(again, document) {
+		t.Errorf("the second export is another:\n%s\nbefore it was:\n%s", again, document)
+	}
+}
+
+func TestTheExampleIsACompanyOfTwoOrganizations(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t, apptest.Bare())
+	api := administrator(t, app)
+	example, err := os.ReadFile("../../examples/signet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, api, example, manifest.Options{})
+	unchanged(t, api, example)
+	ada, err := api.ListUsers(t.Context(), adminclient.ListUsersParams{Email: "ada@acme.example"})
+	if err != nil || len(ada.Items) != 1 {
+		t.Fatalf("%v, %v", ada, err)
+	}
+	member, err := adminclient.Collect(api.AllUserMemberships(t.Context(), ada.Items[0].ID, adminclient.ListUserMembershipsParams{}))
+	if err != nil || len(member) != 2 {
+		t.Errorf("memberships: %v, %v", member, err)
+	}
+}
+
+const two = `version: 1
+tenants:
+  - slug: acme
+    roles:
+      - {name: admin, permissions: {https://orders.example: [orders:read]}}
+`
+
+func TestWhatWouldBeLostIsRefusedAsAWhole(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	before := export(t, api)
+	c := compare(t, api, []byte(strings.Replace(two, "slug: acme", "slug: acme\n    name: Renamed", 1)))
+	loss, ok := errors.AsType[*manifest.LossError](c.Apply(t.Context(), manifest.Options{}))
+	if !ok || !errors.Is(loss, errdefs.ErrDenied) {
+		t.Fatalf("got %v", loss)
+	}
+	for _, want := range []string{"role acme/clerk", "permissions of role acme/admin: https://orders.example orders:write"} {
+		if !strings.Contains(loss.Error(), want) {
+			t.Errorf("%q is not among the losses: %v", want, loss)
+		}
+	}
+	if after := export(t, api); !bytes.Equal(before, after) {
+		t.Error("something was changed")
+	}
+}
+
+func TestAThingThatSomebodyElseChangedMeanwhileIsAConflict(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	c := compare(t, api, []byte("version: 1\ntenants:\n  - {slug: acme, name: Mine}\n"))
+	_, etag, err := api.GetTenant(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := "Theirs"
+	if _, _, err := api.UpdateTenant(t.Context(), "acme", adminclient.UpdateTenantBody{Name: &theirs}, adminclient.IfMatch(etag)); err != nil {
+		t.Fatal(err)
+	}
+	err = c.Apply(t.Context(), manifest.Options{})
+	if !errors.Is(err, errdefs.ErrConflict) || !strings.Contains(err.Error(), "tenant acme: somebody changed its name") {
+		t.Errorf("got %v", err)
+	}
+	if a, _, err := api.GetTenant(t.Context(), "acme"); err != nil || a.Name != theirs {
+		t.Errorf("overwritten: %v, %v", a, err)
+	}
+}
+
+func TestACompleteListLosesWhatItDoesNotHave(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	document := []byte("version: 1\ncomplete: [clients]\nclients:\n  - id: spa\n")
+	plan := compare(t, api, document).Plan
+	if text := printed(t, plan); !strings.Contains(text, "- client legacy:id/with+odd chars\n") || strings.Contains(text, "signet-cli") || strings.Contains(text, "client spa") {
+		t.Errorf("the plan is\n%s", text)
+	}
+	apply(t, api, document, manifest.Options{AllowLoss: true})
+	unchanged(t, api, document)
+	for c, err := range api.AllClients(t.Context(), adminclient.ListClientsParams{}) {
+		if err != nil || c.ID != "spa" && c.ID != "signet-cli" {
+			t.Errorf("%v, %v", c.ID, err)
+		}
+	}
+}
+
+func TestWhatTheServerRefusesEndsTheApplicationAndIsNamed(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	for name, c := range map[string]struct{ document, want string }{
+		"a person without an account": {"tenants:\n  - slug: acme\n    members:\n      - {email: ada@acme.example, roles: [admin]}\n      - {email: grace@acme.example, roles: [clerk]}\n      - {email: who@example.org}\n", "member acme/who@example.org: there is no account"},
+		"a permission of nobody":      {"tenants:\n  - slug: globex\n    roles:\n      - {name: viewer, permissions: {https://orders.example: [orders:read]}}\n      - admin\n      - member\n      - {name: x, permissions: {https://nowhere.example: [x]}}\n", "role globex/x: "},
+		"the last administrator":      {"tenants:\n  - slug: globex\n    members:\n      - {email: linus@globex.example}\n      - {email: ada@acme.example}\n      - {email: greta@globex.example, roles: [viewer]}\n", "greta@globex.example: "},
+		"an owner that changes":       {"clients:\n  - {id: acme-spa, tenant: globex}\n", "line 3: tenant: the client acme-spa has \"acme\" and keeps it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := manifest.Parse("test.yaml", []byte("version: 1\n"+c.document), nothing())
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes, err := manifest.Compare(t.Context(), api, d)
+			if err == nil {
+				err = changes.Apply(t.Context(), manifest.Options{AllowLoss: true})
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestACancelledApplicationEnds(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	c := compare(t, api, []byte(odd))
+	ctx, cancel := context.WithCancel(t.Context())
+	err := c.Apply(ctx, manifest.Options{Done: func(*manifest.Step) { cancel() }})
+	stopped, ok := errors.AsType[*manifest.StepError](err)
+	if !ok || !errors.Is(err, context.Canceled) || stopped.Done != 1 {
+		t.Fatalf("got %v", err)
+	}
+	apply(t, api, []byte(odd), manifest.Options{}) // goes on from there
+	unchanged(t, api, []byte(odd))
+}
