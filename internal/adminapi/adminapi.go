@@ -63,6 +63,10 @@ type Config struct {
 	Imports         Imports
 	History         History
 
+	Previews    Previews
+	Provenances Provenances
+	TokenBudget int // bytes of a token
+
 	Users       Users
 	Memberships Memberships
 	Rules       PasswordRules
@@ -144,6 +148,7 @@ func (a *API) nouns() []func() {
 		a.invitations,
 		a.letters,
 		a.me,
+		a.previews,
 		a.history,
 	}
 }

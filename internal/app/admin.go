@@ -22,6 +22,10 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Grants:          r.db.GivenGrants(),
 		Sessions:        r.db.BegunSessions(),
 
+		Previews:    r.issuer,
+		Provenances: r.db.Provenances(),
+		TokenBudget: r.issuer.TokenBudget,
+
 		Imports: r.db.Imports(),
 		History: r.db.Audit(),
 

@@ -125,16 +125,11 @@ func (i *Issuer) validateAuthorize(form url.Values, c client.Client, req *author
 	default: // implicit and hybrid flows are not offered (RFC 9700 §2.1.2)
 		return errUnsupportedResponseType
 	}
-	req.Scopes = fields(form.Get("scope"))
-	for _, s := range req.Scopes {
-		if !slices.Contains(c.Scopes, s) { // exactly: no hierarchy, no wildcard
-			return errInvalidScope.hint("The scope holds more than this client may ask for.")
-		}
+	scopes, err := scopesFor(form, c)
+	if err != nil {
+		return err
 	}
-	if !c.Allows(client.GrantRefreshToken) {
-		// OpenID Connect Core 1.0 §11: ignored where no refresh token can be had.
-		req.Scopes = slices.DeleteFunc(req.Scopes, func(s string) bool { return s == scopeOffline })
-	}
+	req.Scopes = scopes
 	for _, check := range []func(url.Values, client.Client, *authorization.Request) error{
 		checkPKCE, checkResources, checkOpenID, i.checkHint,
 	} {
@@ -143,6 +138,21 @@ func (i *Issuer) validateAuthorize(form url.Values, c client.Client, req *author
 		}
 	}
 	return nil
+}
+
+// scopesFor reads the scope of an authorization request: what the client may ask for.
+func scopesFor(form url.Values, c client.Client) ([]string, error) {
+	scopes := fields(form.Get("scope"))
+	for _, s := range scopes {
+		if !slices.Contains(c.Scopes, s) { // exactly: no hierarchy, no wildcard
+			return nil, errInvalidScope.hint("The scope holds more than this client may ask for.")
+		}
+	}
+	if !c.Allows(client.GrantRefreshToken) {
+		// OpenID Connect Core 1.0 §11: ignored where no refresh token can be had.
+		scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == scopeOffline })
+	}
+	return scopes, nil
 }
 
 // checkPKCE enforces RFC 7636: S256 alone, and for every client that has not opted out. A
@@ -171,15 +181,19 @@ func checkPKCE(form url.Values, c client.Client, req *authorization.Request) err
 // checkResources reads resource indicators (RFC 8707 §2.1): absolute URIs without fragment
 // that the client may ask for.
 func checkResources(form url.Values, c client.Client, req *authorization.Request) error {
-	audiences, err := resources(form, c.Audiences)
-	if err != nil {
-		return err
-	}
+	audiences, err := audiencesFor(form, c)
 	req.Audiences = audiences
-	if len(audiences) == 0 && c.DefaultAudience() != "" {
-		req.Audiences = []string{c.DefaultAudience()}
+	return err
+}
+
+// audiencesFor returns the resource servers that a request is for: those it names, else the
+// client's default.
+func audiencesFor(form url.Values, c client.Client) ([]string, error) {
+	audiences, err := resources(form, c.Audiences)
+	if err == nil && len(audiences) == 0 && c.DefaultAudience() != "" {
+		audiences = []string{c.DefaultAudience()}
 	}
-	return nil
+	return audiences, err
 }
 
 // resources returns the resource parameters, without repeats, all of which must be allowed.

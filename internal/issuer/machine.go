@@ -24,12 +24,9 @@ func (i *Issuer) machineGrant(_ context.Context, c client.Client, form url.Value
 	if len(scopes) == 0 {
 		scopes = slices.DeleteFunc(slices.Clone(c.Scopes), aboutPeople)
 	}
-	audiences, err := resources(form, c.Audiences)
+	audiences, err := audiencesFor(form, c)
 	if err != nil {
 		return nil, err
-	}
-	if len(audiences) == 0 && c.DefaultAudience() != "" {
-		audiences = []string{c.DefaultAudience()}
 	}
 	return &issuance{
 		grantType: client.GrantClientCredentials,

@@ -240,6 +240,11 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 			}
 			return n, nil
 		},
+		"Provenances.Explain": func(f *foreign) (int, error) {
+			_, err1 := f.Provenances().Explain(f.ctx, f.reach, f.globex, f.greta)
+			_, err2 := f.Provenances().Explain(f.ctx, f.reach, f.acme, f.greta)
+			return 1, both(err1, err2)
+		},
 		"RegisteredClients.Find": func(f *foreign) (int, error) {
 			_, err1 := f.RegisteredClients().Find(f.ctx, f.reach, f.client)
 			_, err2 := f.RegisteredClients().Find(f.ctx, f.reach, admin.CLIClient)

@@ -780,6 +780,35 @@ func (c *Client) DeleteRole(ctx context.Context, tenant string, role string, opt
 	return err
 }
 
+// PreviewTokenParams narrows PreviewToken; the zero value asks for everything.
+type PreviewTokenParams struct {
+	// A member; absent for the tokens that the client gets for itself.
+	User   string
+	Client string
+	// As at the authorization endpoint; absent for the client's default.
+	Resource []string
+	// As at the authorization endpoint, where nothing is asked for by default.
+	Scope string
+}
+
+func (p PreviewTokenParams) query() url.Values {
+	q := query{}
+	q.text("user", p.User)
+	q.text("client", p.Client)
+	q.each("resource", p.Resource)
+	q.text("scope", p.Scope)
+	return url.Values(q)
+}
+
+// PreviewToken: Say what tokens a person would get with a client, and where each value comes from.
+//
+// Administrators of a tenant see it for the clients that the tenant owns. Nothing is signed, stored
+// or counted.
+func (c *Client) PreviewToken(ctx context.Context, tenant string, params PreviewTokenParams, opts ...Option) (value TokenPreview, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/token-preview", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
 // ListUsersParams narrows ListUsers; the zero value asks for everything.
 type ListUsersParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -952,6 +981,31 @@ type AuditEvent struct {
 	TokenID string `json:"token_id,omitzero"`
 	// The person concerned.
 	UserID string `json:"user_id,omitzero"`
+}
+
+// Because is in the answer of PreviewToken.
+type Because struct {
+	// The role that it is by way of, which the one held includes; absent when it is the one held.
+	Includes   string           `json:"includes,omitzero"`
+	Membership Given            `json:"membership"`
+	Permission *GivenPermission `json:"permission,omitzero"`
+	// The role that the person holds.
+	Role GivenRole `json:"role"`
+}
+
+// ClaimSource is in the answer of PreviewToken.
+type ClaimSource struct {
+	// Of roles and permissions, every way that leads to it; one would do.
+	Because []Because `json:"because,omitzero"`
+	Claim   string    `json:"claim"`
+	// protocol: the request and this server; sign_in: how and when the person signed in; declared: a
+	// declared claim. One of "protocol", "sign_in", "user", "tenant", "client", "membership",
+	// "declared".
+	Kind string `json:"kind"`
+	// Of declared claims.
+	Mapping *MappingSource `json:"mapping,omitzero"`
+	// The element, when the claim is roles or permissions.
+	Value string `json:"value,omitzero"`
 }
 
 // ClientRegistration is in the answer of ListClients.
@@ -1197,6 +1251,30 @@ type DeclaredClaim struct {
 	Value any `json:"value,omitzero"`
 }
 
+// Given is in the answer of PreviewToken.
+type Given struct {
+	GrantedAt time.Time `json:"granted_at"`
+	// A person, a client, or installation.
+	GrantedBy string `json:"granted_by"`
+}
+
+// GivenPermission is in the answer of PreviewToken.
+type GivenPermission struct {
+	Slug      string    `json:"slug"`
+	Audience  string    `json:"audience"`
+	GrantedAt time.Time `json:"granted_at"`
+	// A person, a client, or installation.
+	GrantedBy string `json:"granted_by"`
+}
+
+// GivenRole is in the answer of PreviewToken.
+type GivenRole struct {
+	Name      string    `json:"name"`
+	GrantedAt time.Time `json:"granted_at"`
+	// A person, a client, or installation.
+	GrantedBy string `json:"granted_by"`
+}
+
 // Grant is in the answer of ListGrants.
 type Grant struct {
 	// The grant_id claim.
@@ -1295,6 +1373,18 @@ type Invitation struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// MappingSource is in the answer of PreviewToken.
+type MappingSource struct {
+	// the resource server.
+	Audience string `json:"audience,omitzero"`
+	// The client that declares it, or:.
+	Client string `json:"client,omitzero"`
+	// The facts that its expressions use, as user.email or roles.
+	Reads []string `json:"reads"`
+	// The template.
+	Value any `json:"value"`
+}
+
 // Me is in the answer of GetMe.
 type Me struct {
 	// The application that the token was issued to.
@@ -1333,11 +1423,31 @@ type NewMembership struct {
 	Tenant string `json:"tenant"`
 }
 
+// OmittedClaim is in the answer of PreviewToken.
+type OmittedClaim struct {
+	Claim  string `json:"claim"`
+	Reason string `json:"reason"`
+}
+
 // Permission is in the answer of ListPermissions.
 type Permission struct {
 	// What the permissions claim says.
 	Slug        string `json:"slug"`
 	Description string `json:"description"`
+}
+
+// PreviewedToken is in the answer of PreviewToken.
+type PreviewedToken struct {
+	// About the size of the token.
+	Bytes int64 `json:"bytes"`
+	// The claims, exactly, but for those that varying names.
+	Claims map[string]any `json:"claims"`
+	// What is left out, and why.
+	Omitted []OmittedClaim `json:"omitted"`
+	// Where each value comes from: one for each claim, and for each element of roles and permissions.
+	Sources []ClaimSource `json:"sources"`
+	// Claims that are different in each token, as jti; here they are made up.
+	Varying []string `json:"varying"`
 }
 
 // ResourceServer is in the answer of ListResourceServers.
@@ -1429,6 +1539,15 @@ type Tenant struct {
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+// TokenPreview is in the answer of PreviewToken.
+type TokenPreview struct {
+	AccessToken PreviewedToken `json:"access_token"`
+	// The size beyond which tokens leave out permissions, then declared claims.
+	BudgetBytes int64 `json:"budget_bytes"`
+	// Absent when there would be none: for machines, and without the scope openid.
+	IDToken *PreviewedToken `json:"id_token,omitzero"`
 }
 
 // UpdateClientBody is sent by UpdateClient.
