@@ -37,26 +37,38 @@ func (s RegisteredClients) List(ctx context.Context, reach admin.Reach, f client
 	default:
 		tenant = reach.Tenant
 	}
+	n, beyond := int32(p.Limit+1), beyond(f.Prefix)
 	var out []client.Client
-	if tenant.IsZero() {
-		rows, err := s.db.q.ListClients(ctx, sqlcgen.ListClientsParams{After: after, Prefix: f.Prefix, Installation: f.Installation, Page: int32(p.Limit + 1)})
-		if err != nil {
-			return none, wrap("list clients", err)
-		}
+	switch {
+	case !tenant.IsZero() && f.Installation:
+	case !tenant.IsZero():
+		var rows []sqlcgen.ListTenantClientsRow
+		rows, err = s.db.q.ListTenantClients(ctx, sqlcgen.ListTenantClientsParams{TenantID: nullUUID(tenant.UUID()), After: after, Prefix: f.Prefix, Beyond: beyond, Page: n})
 		for _, r := range rows {
 			out = append(out, toClient(r.Client, r.TenantSlug, r.TenantDisabled, r.Origins))
 		}
-		return limited(out, p.Limit, key), nil
+	case f.Installation:
+		var rows []sqlcgen.ListInstallationClientsRow
+		rows, err = s.db.q.ListInstallationClients(ctx, sqlcgen.ListInstallationClientsParams{After: after, Prefix: f.Prefix, Beyond: beyond, Page: n})
+		for _, r := range rows {
+			out = append(out, toClient(r.Client, r.TenantSlug, r.TenantDisabled, r.Origins))
+		}
+	default:
+		var rows []sqlcgen.ListClientsRow
+		rows, err = s.db.q.ListClients(ctx, sqlcgen.ListClientsParams{After: after, Prefix: f.Prefix, Beyond: beyond, Page: n})
+		for _, r := range rows {
+			out = append(out, toClient(r.Client, r.TenantSlug, r.TenantDisabled, r.Origins))
+		}
 	}
-	rows, err := s.db.q.ListTenantClients(ctx, sqlcgen.ListTenantClientsParams{TenantID: nullUUID(tenant.UUID()), After: after, Prefix: f.Prefix, Page: int32(p.Limit + 1)})
 	if err != nil {
 		return none, wrap("list clients", err)
 	}
-	for _, r := range rows {
-		out = append(out, toClient(r.Client, r.TenantSlug, r.TenantDisabled, r.Origins))
-	}
 	return limited(out, p.Limit, key), nil
 }
+
+// beyond returns what stands, in the order of bytes, behind every printable ASCII text that begins
+// with prefix.
+func beyond(prefix string) string { return prefix + "\x7f" }
 
 // Find returns a registration with all its secrets, expired ones too; errdefs.ErrNotFound if there
 // is none within reach.

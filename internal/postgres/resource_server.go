@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,9 +56,29 @@ func (s ResourceServers) List(ctx context.Context, reach admin.Reach, tenant id.
 	if err != nil || reach == (admin.Reach{}) {
 		return admin.List[directory.ResourceServer]{}, err
 	}
-	rows, err := s.db.q.ListResourceServers(ctx, sqlcgen.ListResourceServersParams{
-		ReachAll: reach.All, Reach: nullUUID(reach.Tenant.UUID()), TenantID: nullUUID(tenant.UUID()), Prefix: prefix, After: after, Page: int32(p.Limit + 1),
-	})
+	n, beyond := int32(p.Limit+1), beyond(prefix)
+	var rows []sqlcgen.ResourceServer
+	own := func(of id.Tenant) ([]sqlcgen.ResourceServer, error) {
+		return s.db.q.ListOwnResourceServers(ctx, sqlcgen.ListOwnResourceServersParams{
+			TenantID: nullUUID(of.UUID()), After: after, Prefix: prefix, Beyond: beyond, Page: n,
+		})
+	}
+	switch {
+	case !tenant.IsZero() && reach.Sees(tenant):
+		rows, err = own(tenant)
+	case !tenant.IsZero():
+	case reach.All:
+		rows, err = s.db.q.ListResourceServers(ctx, sqlcgen.ListResourceServersParams{After: after, Prefix: prefix, Beyond: beyond, Page: n})
+	default:
+		if rows, err = own(reach.Tenant); err != nil {
+			break
+		}
+		var shared []sqlcgen.ResourceServer
+		shared, err = s.db.q.ListInstallationResourceServers(ctx, sqlcgen.ListInstallationResourceServersParams{After: after, Prefix: prefix, Beyond: beyond, Page: n})
+		rows = append(rows, shared...)
+		slices.SortFunc(rows, func(a, b sqlcgen.ResourceServer) int { return strings.Compare(a.Audience, b.Audience) })
+		rows = rows[:min(len(rows), int(n))]
+	}
 	if err != nil {
 		return admin.List[directory.ResourceServer]{}, wrap("list resource servers", err)
 	}

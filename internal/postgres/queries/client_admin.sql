@@ -1,19 +1,27 @@
 -- name: ListClients :many
--- Of an installation administrator; tenant_id narrows it to one tenant's.
+-- In the order of bytes: prefix and beyond are the bounds of what begins alike. There is a
+-- statement for each index.
 SELECT sqlc.embed(c), coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
   FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
- WHERE c.id > @after AND starts_with(c.id, @prefix)
-   AND (NOT @installation::boolean OR c.tenant_id IS NULL)
- ORDER BY c.id
+ WHERE c.id COLLATE "C" > @after AND c.id COLLATE "C" >= @prefix AND c.id COLLATE "C" < @beyond
+ ORDER BY c.id COLLATE "C"
+ LIMIT @page;
+
+-- name: ListInstallationClients :many
+SELECT sqlc.embed(c), coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+       coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
+  FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
+ WHERE c.tenant_id IS NULL AND c.id COLLATE "C" > @after AND c.id COLLATE "C" >= @prefix AND c.id COLLATE "C" < @beyond
+ ORDER BY c.id COLLATE "C"
  LIMIT @page;
 
 -- name: ListTenantClients :many
-SELECT sqlc.embed(c), t.slug AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+SELECT sqlc.embed(c), coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
   FROM client c JOIN tenant t ON t.id = c.tenant_id
- WHERE c.tenant_id = @tenant_id AND c.id > @after AND starts_with(c.id, @prefix)
- ORDER BY c.id
+ WHERE c.tenant_id = @tenant_id AND c.id COLLATE "C" > @after AND c.id COLLATE "C" >= @prefix AND c.id COLLATE "C" < @beyond
+ ORDER BY c.id COLLATE "C"
  LIMIT @page;
 
 -- name: ReadClient :one

@@ -1,10 +1,20 @@
 -- name: ListResourceServers :many
--- Tenants see the installation's and their own.
+-- In the order of bytes: prefix and beyond are the bounds of what begins alike.
 SELECT * FROM resource_server
- WHERE (@reach_all::boolean OR tenant_id IS NULL OR tenant_id = @reach)
-   AND (sqlc.narg(tenant_id)::uuid IS NULL OR tenant_id = sqlc.narg(tenant_id))
-   AND starts_with(audience, @prefix) AND audience > @after
- ORDER BY audience
+ WHERE audience COLLATE "C" > @after AND audience COLLATE "C" >= @prefix AND audience COLLATE "C" < @beyond
+ ORDER BY audience COLLATE "C"
+ LIMIT @page;
+
+-- name: ListOwnResourceServers :many
+SELECT * FROM resource_server
+ WHERE tenant_id = @tenant_id AND audience COLLATE "C" > @after AND audience COLLATE "C" >= @prefix AND audience COLLATE "C" < @beyond
+ ORDER BY audience COLLATE "C"
+ LIMIT @page;
+
+-- name: ListInstallationResourceServers :many
+SELECT * FROM resource_server
+ WHERE tenant_id IS NULL AND audience COLLATE "C" > @after AND audience COLLATE "C" >= @prefix AND audience COLLATE "C" < @beyond
+ ORDER BY audience COLLATE "C"
  LIMIT @page;
 
 -- name: ReadResourceServer :one

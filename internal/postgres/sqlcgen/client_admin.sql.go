@@ -229,17 +229,16 @@ const listClients = `-- name: ListClients :many
 SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, c.valid_from, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
   FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
- WHERE c.id > $1 AND starts_with(c.id, $2)
-   AND (NOT $3::boolean OR c.tenant_id IS NULL)
- ORDER BY c.id
+ WHERE c.id COLLATE "C" > $1 AND c.id COLLATE "C" >= $2 AND c.id COLLATE "C" < $3
+ ORDER BY c.id COLLATE "C"
  LIMIT $4
 `
 
 type ListClientsParams struct {
-	After        string
-	Prefix       string
-	Installation bool
-	Page         int32
+	After  string
+	Prefix string
+	Beyond string
+	Page   int32
 }
 
 type ListClientsRow struct {
@@ -249,12 +248,13 @@ type ListClientsRow struct {
 	Origins        []string
 }
 
-// Of an installation administrator; tenant_id narrows it to one tenant's.
+// In the order of bytes: prefix and beyond are the bounds of what begins alike. There is a
+// statement for each index.
 func (q *Queries) ListClients(ctx context.Context, arg ListClientsParams) ([]ListClientsRow, error) {
 	rows, err := q.db.Query(ctx, listClients,
 		arg.After,
 		arg.Prefix,
-		arg.Installation,
+		arg.Beyond,
 		arg.Page,
 	)
 	if err != nil {
@@ -301,19 +301,94 @@ func (q *Queries) ListClients(ctx context.Context, arg ListClientsParams) ([]Lis
 	return items, nil
 }
 
+const listInstallationClients = `-- name: ListInstallationClients :many
+SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, c.valid_from, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+       coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
+  FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
+ WHERE c.tenant_id IS NULL AND c.id COLLATE "C" > $1 AND c.id COLLATE "C" >= $2 AND c.id COLLATE "C" < $3
+ ORDER BY c.id COLLATE "C"
+ LIMIT $4
+`
+
+type ListInstallationClientsParams struct {
+	After  string
+	Prefix string
+	Beyond string
+	Page   int32
+}
+
+type ListInstallationClientsRow struct {
+	Client         Client
+	TenantSlug     string
+	TenantDisabled bool
+	Origins        []string
+}
+
+func (q *Queries) ListInstallationClients(ctx context.Context, arg ListInstallationClientsParams) ([]ListInstallationClientsRow, error) {
+	rows, err := q.db.Query(ctx, listInstallationClients,
+		arg.After,
+		arg.Prefix,
+		arg.Beyond,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListInstallationClientsRow
+	for rows.Next() {
+		var i ListInstallationClientsRow
+		if err := rows.Scan(
+			&i.Client.ID,
+			&i.Client.TenantID,
+			&i.Client.Name,
+			&i.Client.AuthMethod,
+			&i.Client.RedirectUris,
+			&i.Client.PostLogoutRedirectUris,
+			&i.Client.GrantTypes,
+			&i.Client.Scopes,
+			&i.Client.Audiences,
+			&i.Client.ServesAudience,
+			&i.Client.PkceOptional,
+			&i.Client.SkipConsent,
+			&i.Client.IDTokenAlgorithm,
+			&i.Client.AccessTokenSeconds,
+			&i.Client.PolicyUri,
+			&i.Client.TermsUri,
+			&i.Client.CreatedAt,
+			&i.Client.UpdatedAt,
+			&i.Client.DisabledAt,
+			&i.Client.Claims,
+			&i.Client.Version,
+			&i.Client.ValidFrom,
+			&i.TenantSlug,
+			&i.TenantDisabled,
+			&i.Origins,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTenantClients = `-- name: ListTenantClients :many
-SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, c.valid_from, t.slug AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
+SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_redirect_uris, c.grant_types, c.scopes, c.audiences, c.serves_audience, c.pkce_optional, c.skip_consent, c.id_token_algorithm, c.access_token_seconds, c.policy_uri, c.terms_uri, c.created_at, c.updated_at, c.disabled_at, c.claims, c.version, c.valid_from, coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at IS NOT NULL)::boolean AS tenant_disabled,
        coalesce((SELECT array_agg(o.origin ORDER BY o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins
   FROM client c JOIN tenant t ON t.id = c.tenant_id
- WHERE c.tenant_id = $1 AND c.id > $2 AND starts_with(c.id, $3)
- ORDER BY c.id
- LIMIT $4
+ WHERE c.tenant_id = $1 AND c.id COLLATE "C" > $2 AND c.id COLLATE "C" >= $3 AND c.id COLLATE "C" < $4
+ ORDER BY c.id COLLATE "C"
+ LIMIT $5
 `
 
 type ListTenantClientsParams struct {
 	TenantID *[16]byte
 	After    string
 	Prefix   string
+	Beyond   string
 	Page     int32
 }
 
@@ -329,6 +404,7 @@ func (q *Queries) ListTenantClients(ctx context.Context, arg ListTenantClientsPa
 		arg.TenantID,
 		arg.After,
 		arg.Prefix,
+		arg.Beyond,
 		arg.Page,
 	)
 	if err != nil {

@@ -99,6 +99,104 @@ func (q *Queries) DropClientsAudience(ctx context.Context, arg DropClientsAudien
 	return err
 }
 
+const listInstallationResourceServers = `-- name: ListInstallationResourceServers :many
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+ WHERE tenant_id IS NULL AND audience COLLATE "C" > $1 AND audience COLLATE "C" >= $2 AND audience COLLATE "C" < $3
+ ORDER BY audience COLLATE "C"
+ LIMIT $4
+`
+
+type ListInstallationResourceServersParams struct {
+	After  string
+	Prefix string
+	Beyond string
+	Page   int32
+}
+
+func (q *Queries) ListInstallationResourceServers(ctx context.Context, arg ListInstallationResourceServersParams) ([]ResourceServer, error) {
+	rows, err := q.db.Query(ctx, listInstallationResourceServers,
+		arg.After,
+		arg.Prefix,
+		arg.Beyond,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ResourceServer
+	for rows.Next() {
+		var i ResourceServer
+		if err := rows.Scan(
+			&i.Audience,
+			&i.Name,
+			&i.ID,
+			&i.TenantID,
+			&i.Claims,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOwnResourceServers = `-- name: ListOwnResourceServers :many
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+ WHERE tenant_id = $1 AND audience COLLATE "C" > $2 AND audience COLLATE "C" >= $3 AND audience COLLATE "C" < $4
+ ORDER BY audience COLLATE "C"
+ LIMIT $5
+`
+
+type ListOwnResourceServersParams struct {
+	TenantID *[16]byte
+	After    string
+	Prefix   string
+	Beyond   string
+	Page     int32
+}
+
+func (q *Queries) ListOwnResourceServers(ctx context.Context, arg ListOwnResourceServersParams) ([]ResourceServer, error) {
+	rows, err := q.db.Query(ctx, listOwnResourceServers,
+		arg.TenantID,
+		arg.After,
+		arg.Prefix,
+		arg.Beyond,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ResourceServer
+	for rows.Next() {
+		var i ResourceServer
+		if err := rows.Scan(
+			&i.Audience,
+			&i.Name,
+			&i.ID,
+			&i.TenantID,
+			&i.Claims,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPermissions = `-- name: ListPermissions :many
 SELECT audience, slug, description FROM permission WHERE audience = $1 AND slug > $2 ORDER BY slug LIMIT $3
 `
@@ -131,30 +229,24 @@ func (q *Queries) ListPermissions(ctx context.Context, arg ListPermissionsParams
 
 const listResourceServers = `-- name: ListResourceServers :many
 SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
- WHERE ($1::boolean OR tenant_id IS NULL OR tenant_id = $2)
-   AND ($3::uuid IS NULL OR tenant_id = $3)
-   AND starts_with(audience, $4) AND audience > $5
- ORDER BY audience
- LIMIT $6
+ WHERE audience COLLATE "C" > $1 AND audience COLLATE "C" >= $2 AND audience COLLATE "C" < $3
+ ORDER BY audience COLLATE "C"
+ LIMIT $4
 `
 
 type ListResourceServersParams struct {
-	ReachAll bool
-	Reach    *[16]byte
-	TenantID *[16]byte
-	Prefix   string
-	After    string
-	Page     int32
+	After  string
+	Prefix string
+	Beyond string
+	Page   int32
 }
 
-// Tenants see the installation's and their own.
+// In the order of bytes: prefix and beyond are the bounds of what begins alike.
 func (q *Queries) ListResourceServers(ctx context.Context, arg ListResourceServersParams) ([]ResourceServer, error) {
 	rows, err := q.db.Query(ctx, listResourceServers,
-		arg.ReachAll,
-		arg.Reach,
-		arg.TenantID,
-		arg.Prefix,
 		arg.After,
+		arg.Prefix,
+		arg.Beyond,
 		arg.Page,
 	)
 	if err != nil {
