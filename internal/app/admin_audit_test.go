@@ -31,8 +31,10 @@ func TestEverythingThatHappenedIsInTheAuditLogAndNoSecretIs(t *testing.T) {
 	b := a.Browser(t)
 	b.SignIn(b.Get(a.AuthorizeURL("spa")), apptest.Grace, "not her passphrase at all")
 	tokens := a.Tokens(t, "spa", apptest.Grace)
-	a.Admin(t, opal, http.MethodPatch, "/tenants/acme", map[string]any{"name": "Acme 2"}, "If-Match: *")
-	a.Admin(t, ada, http.MethodPost, "/tenants", map[string]any{"slug": "mine", "name": "Mine"})
+	done(t, a.Admin(t, opal, http.MethodPatch, "/tenants/acme", map[string]any{"name": "Acme 2"}, "If-Match: *"))
+	if got := a.Admin(t, ada, http.MethodPost, "/tenants", map[string]any{"slug": "mine", "name": "Mine"}); got.Status != http.StatusForbidden {
+		t.Errorf("a tenant made by another's administrator: %d %s", got.Status, got.Raw)
+	}
 
 	for _, action := range []string{"session.signed_in", "session.sign_in_failed", "token.issued", "grant.authorized", "tenant.updated", "admin.denied"} {
 		got := events(t, a, opal, "limit=200", action)
@@ -69,7 +71,7 @@ func TestTheAuditLogIsReadInPagesTowardsThePast(t *testing.T) {
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
 	for range 5 {
-		a.Admin(t, opal, http.MethodPatch, "/tenants/acme", map[string]any{"name": "Acme"}, "If-Match: *")
+		done(t, a.Admin(t, opal, http.MethodPatch, "/tenants/acme", map[string]any{"name": "Acme"}, "If-Match: *"))
 	}
 	seen, cursor := 0, ""
 	last := time.Now().Add(time.Hour)

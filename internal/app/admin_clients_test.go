@@ -255,7 +255,7 @@ func TestDisablingAClientRecallsWhatWasIssuedToItForGood(t *testing.T) {
 		t.Errorf("a disabled client got a token: %d", got.Status)
 	}
 	for _, id := range []string{"spa", made.Text("id")} {
-		a.Admin(t, opal, http.MethodPatch, "/clients/"+id, map[string]any{"disabled": false}, "If-Match: *")
+		done(t, a.Admin(t, opal, http.MethodPatch, "/clients/"+id, map[string]any{"disabled": false}, "If-Match: *"))
 	}
 	if active(t, a, person.Text("access_token")) || active(t, a, machine) || userinfo() != http.StatusUnauthorized {
 		t.Error("old tokens came back with their client")
@@ -281,8 +281,8 @@ func TestATenantAdministratorLooksAfterTheTenantsClientsAlone(t *testing.T) {
 	opal := a.AdminToken(t, apptest.Opal, "signet")
 	ada := a.AdminToken(t, apptest.Ada, "acme")
 	greta := a.AdminToken(t, apptest.Greta, "globex")
-	a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://globex-api.example", "name": "Globex", "tenant_id": "globex"})
-	a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://acme-api.example", "name": "Acme", "tenant_id": "acme"})
+	done(t, a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://globex-api.example", "name": "Globex", "tenant_id": "globex"}))
+	done(t, a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://acme-api.example", "name": "Acme", "tenant_id": "acme"}))
 
 	body := func(changes map[string]any) map[string]any {
 		b := map[string]any{"name": "Ours", "redirect_uris": []string{"https://ours.example/cb"}, "audiences": []string{apptest.Orders, "https://acme-api.example"}}

@@ -145,7 +145,7 @@ func (op operation) call(t *testing.T, a *apptest.App, token string, n names, qu
 // holdings is what the test knows of acme, to ask for it and to recognise it in answers.
 func holdings(t *testing.T, a *apptest.App) (real names, telling []string) {
 	t.Helper()
-	a.Tokens(t, "acme-spa", apptest.Grace)
+	done(t, a.Tokens(t, "acme-spa", apptest.Grace))
 	conn, err := pgx.Connect(context.Background(), a.DSN)
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestAResourceServerIsRegisteredEditedAndDeletedWhenNobodyUsesIt(t *testing.
 		}
 	}
 	// What is used is not taken away by accident.
-	a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{"id": "stock-app", "name": "S", "grant_types": []string{}, "audiences": []string{apptest.Orders, "https://stock.example"}, "serves_audience": "https://stock.example"})
+	done(t, a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{"id": "stock-app", "name": "S", "grant_types": []string{}, "audiences": []string{apptest.Orders, "https://stock.example"}, "serves_audience": "https://stock.example"}))
 	if got := a.Admin(t, opal, http.MethodDelete, path, nil); got.Status != http.StatusConflict {
 		t.Errorf("deleting what a client uses: %d %s", got.Status, got.Raw)
 	}

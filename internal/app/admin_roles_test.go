@@ -79,8 +79,8 @@ func TestARoleThatBreaksARuleIsRefusedWithTheFieldNamed(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
 	ada := a.AdminToken(t, apptest.Ada, "acme")
-	a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "one", "includes": []string{"clerk"}})
-	a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "two", "includes": []string{"one"}})
+	done(t, a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "one", "includes": []string{"clerk"}}))
+	done(t, a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "two", "includes": []string{"one"}}))
 	for what, c := range map[string]struct {
 		body  map[string]any
 		where string
@@ -114,7 +114,7 @@ func TestRolesComeInPagesByName(t *testing.T) {
 	want := []string{"admin", "clerk", "member"}
 	for n := range 5 {
 		name := fmt.Sprintf("page-%d", n)
-		a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": name})
+		done(t, a.Admin(t, ada, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": name}))
 		want = append(want, name)
 	}
 	var got []string
@@ -141,7 +141,7 @@ func TestNewTenantsHaveTheRolesOfTheTemplates(t *testing.T) {
 	if got := a.Admin(t, opal, http.MethodPost, "/role-templates", map[string]any{"name": "reader", "permissions": holds(readOrders)}, "Idempotency-Key: reader"); got.Header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("tried again: %d %s", got.Status, got.Raw)
 	}
-	a.Admin(t, opal, http.MethodPost, "/tenants", map[string]any{"slug": "initech", "name": "Initech"})
+	done(t, a.Admin(t, opal, http.MethodPost, "/tenants", map[string]any{"slug": "initech", "name": "Initech"}))
 	role := a.Admin(t, opal, http.MethodGet, "/tenants/initech/roles/reader", nil)
 	if role.Status != http.StatusOK || role.Text("template") != "reader" || fmt.Sprint(role.JSON["permissions"]) != "[map[audience:"+apptest.Orders+" slug:orders:read]]" {
 		t.Errorf("%d %s", role.Status, role.Raw)

@@ -65,7 +65,7 @@ func TestAnInstallationAdministratorLooksAfterEveryTenant(t *testing.T) {
 	if got := a.Admin(t, opal, http.MethodDelete, path, nil); got.Status != http.StatusConflict {
 		t.Errorf("deleting what is enabled: %d %s", got.Status, got.Raw)
 	}
-	a.Admin(t, opal, http.MethodPatch, path, map[string]any{"disabled": true}, `If-Match: "2"`)
+	done(t, a.Admin(t, opal, http.MethodPatch, path, map[string]any{"disabled": true}, `If-Match: "2"`))
 	if got := a.Admin(t, opal, http.MethodDelete, path, nil, `If-Match: "3"`); got.Status != http.StatusNoContent {
 		t.Errorf("deleted: %d %s", got.Status, got.Raw)
 	}
@@ -84,7 +84,7 @@ func TestListsComeInPagesThatNeitherSkipNorRepeat(t *testing.T) {
 	want := map[string]bool{"signet": true, "acme": true, "globex": true}
 	for n := range 7 {
 		slug := fmt.Sprintf("page-%d", n)
-		a.Admin(t, opal, http.MethodPost, "/tenants", map[string]any{"slug": slug, "name": slug})
+		done(t, a.Admin(t, opal, http.MethodPost, "/tenants", map[string]any{"slug": slug, "name": slug}))
 		want[slug] = true
 	}
 	cursor, pages := "", 0

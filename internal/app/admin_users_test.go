@@ -39,6 +39,14 @@ func column(got apptest.Answer, name string) []string {
 	return out
 }
 
+// done says that a request did what it asked for.
+func done(t *testing.T, got apptest.Answer) {
+	t.Helper()
+	if got.Status/100 != 2 {
+		t.Fatalf("%d %s", got.Status, got.Raw)
+	}
+}
+
 // fault says that an answer refuses that field.
 func fault(t *testing.T, what string, got apptest.Answer, status int, location string) {
 	t.Helper()
@@ -226,7 +234,7 @@ func TestAccountsAreListedInPagesWhateverTheFilter(t *testing.T) {
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
 	for n := range 5 {
-		a.Admin(t, opal, http.MethodPost, "/users", map[string]any{"email": fmt.Sprintf("page%d@acme.example", n), "memberships": []any{map[string]any{"tenant": "globex"}}})
+		done(t, a.Admin(t, opal, http.MethodPost, "/users", map[string]any{"email": fmt.Sprintf("page%d@acme.example", n), "memberships": []any{map[string]any{"tenant": "globex"}}}))
 	}
 	for query, want := range map[string]int{"": 11, "email_prefix=Page": 5, "tenant=globex": 8, "tenant=globex&email_prefix=page": 5, "tenant=globex&email=page3@acme.example": 1, "tenant=acme&email=page3@acme.example": 0} {
 		var got []string
