@@ -59,7 +59,9 @@ func TestEveryRowIsSentOnceAndSettledInOrder(t *testing.T) {
 	to := &store{}
 	var last int64
 	var refused []Refusal
-	tally, err := Run{Source: &rows{end: 1234}, Target: to, Batch: 50, Settled: func(tally Tally, r []Refusal) error {
+	calls := 0
+	tally, err := Run{Source: &rows{end: 1234}, Target: to, Batch: 7, Settled: func(tally Tally, r []Refusal) error {
+		calls++
 		if tally.Total() <= last {
 			t.Errorf("settled %d after %d", tally.Total(), last)
 		}
@@ -67,8 +69,8 @@ func TestEveryRowIsSentOnceAndSettledInOrder(t *testing.T) {
 		refused = append(refused, r...)
 		return nil
 	}}.Do(t.Context())
-	if err != nil || tally != (Tally{Created: 1111, Rejected: 123}) || len(to.seen) != 1111 || last != 1234 {
-		t.Errorf("%+v, %v; %d stored", tally, err, len(to.seen))
+	if err != nil || tally != (Tally{Created: 1111, Rejected: 123}) || len(to.seen) != 1111 || last != 1234 || calls != 177 {
+		t.Errorf("%+v, %v; %d stored, settled %d times", tally, err, len(to.seen), calls)
 	}
 	for i, r := range refused {
 		if want := fmt.Sprintf("line %d", (i+1)*10); r.At != want || r.Email != "nobody" || !strings.Contains(r.Reason, "e-mail") {

@@ -131,7 +131,7 @@ func TestAnInterruptedImportEndsAsIfItHadNotBeen(t *testing.T) {
 	// The process may have died after it wrote what was rejected and before it noted that.
 	f, err := os.OpenFile(j.Path+".rejects.csv", os.O_APPEND|os.O_WRONLY, 0o600)
 	if err == nil {
-		_, err = f.WriteString("line 999,rejected,twice@example.com,half a li")
+		_, err = f.WriteString(strings.Repeat("line 999,rejected,twice@example.com,no\n", 1000) + "half a li")
 	}
 	if err != nil || f.Close() != nil {
 		t.Fatal(err)
