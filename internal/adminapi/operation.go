@@ -30,6 +30,9 @@ type operation struct {
 	Timeout          time.Duration // 0: the server's
 }
 
+// longest is how long an operation may take that concerns everybody in a tenant.
+const longest = 2 * time.Minute
+
 // register serves an operation. f gets the caller, whose rights it checks, and returns errors by
 // their kind.
 func register[I, O any](a *API, op operation, f func(ctx context.Context, actor admin.Actor, in *I) (*O, error)) {

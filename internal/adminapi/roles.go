@@ -115,7 +115,7 @@ func (a *API) roles() {
 		Description: "Tokens follow when they are refreshed.",
 	}, a.updateRole)
 	register(a, operation{
-		ID: "delete-role", Method: http.MethodDelete, Path: "/tenants/{tenant}/roles/{role}", Tag: tag, Status: http.StatusNoContent,
+		ID: "delete-role", Timeout: longest, Method: http.MethodDelete, Path: "/tenants/{tenant}/roles/{role}", Tag: tag, Status: http.StatusNoContent,
 		Summary: "Delete a role: who holds it loses it, and roles that include it do so no longer.",
 	}, a.deleteRole)
 }

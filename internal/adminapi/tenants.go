@@ -114,9 +114,9 @@ func (a *API) tenants() {
 		Summary: "Create a tenant with the roles of the templates.", Description: "Installation administrators only.",
 	}, a.createTenant)
 	register(a, operation{ID: "get-tenant", Method: http.MethodGet, Path: "/tenants/{tenant}", Tag: tag, Summary: "Read a tenant."}, a.getTenant)
-	register(a, operation{ID: "update-tenant", Method: http.MethodPatch, Path: "/tenants/{tenant}", Tag: tag, Summary: "Edit a tenant: absent fields stay."}, a.updateTenant)
+	register(a, operation{ID: "update-tenant", Timeout: longest, Method: http.MethodPatch, Path: "/tenants/{tenant}", Tag: tag, Summary: "Edit a tenant: absent fields stay."}, a.updateTenant)
 	register(a, operation{
-		ID: "delete-tenant", Method: http.MethodDelete, Path: "/tenants/{tenant}", Tag: tag, Status: http.StatusNoContent,
+		ID: "delete-tenant", Timeout: longest, Method: http.MethodDelete, Path: "/tenants/{tenant}", Tag: tag, Status: http.StatusNoContent,
 		Summary: "Delete a disabled tenant and everything in it.", Description: "Installation administrators only. Its people keep their accounts.",
 	}, a.deleteTenant)
 }

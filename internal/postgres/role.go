@@ -233,6 +233,9 @@ func (s Roles) Delete(ctx context.Context, a admin.Act, tenant id.Tenant, name s
 			return "", err
 		}
 		note(a, "permissions_removed", noted(texts(was.Permissions)))
+		if err := q.TakeTime(ctx); err != nil { // everybody may hold it
+			return "", err
+		}
 		return name, keepAdministrators(ctx, q, [][16]byte{tenant.UUID()}, func() error {
 			_, err := q.DeleteRole(ctx, sqlcgen.DeleteRoleParams{TenantID: tenant.UUID(), Name: name})
 			return err

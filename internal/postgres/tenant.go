@@ -142,7 +142,9 @@ func (s Tenants) Update(ctx context.Context, a admin.Act, t id.Tenant, edit func
 		}
 		out = toTenant(row)
 		if was.DisabledAt.IsZero() && !now.DisabledAt.IsZero() {
-			cut, err = s.db.revokeTenant(ctx, q, t, keep)
+			if err = q.TakeTime(ctx); err == nil {
+				cut, err = s.db.revokeTenant(ctx, q, t, keep)
+			}
 		}
 		return t.String(), err
 	})
@@ -169,6 +171,9 @@ func (s Tenants) Delete(ctx context.Context, a admin.Act, t id.Tenant, keep time
 			return "", errdefs.Say(errdefs.ErrConflict, nil, "The tenant of the installation's administrators cannot be deleted.")
 		case row.DisabledAt == nil:
 			return "", errdefs.Say(errdefs.ErrConflict, nil, "Disable the tenant first: deleting it cannot be undone.")
+		}
+		if err := q.TakeTime(ctx); err != nil {
+			return "", err
 		}
 		if cut, err = s.db.revokeTenant(ctx, q, t, keep); err != nil {
 			return "", err

@@ -2,6 +2,11 @@
 -- For the rest of the transaction; columns and triggers that say who did something read it.
 SELECT set_config('signet.actor', @actor::text, true);
 
+-- name: TakeTime :exec
+-- For acts that may concern a million rows: the statements that follow in the transaction may take
+-- two minutes.
+SELECT set_config('statement_timeout', '120000', true);
+
 -- name: ClaimIdempotencyKey :execrows
 INSERT INTO idempotency_key (actor, key, fingerprint, reference) VALUES (@actor, @key, @fingerprint, '')
 ON CONFLICT DO NOTHING;

@@ -97,3 +97,14 @@ func (q *Queries) SetIdempotencyReference(ctx context.Context, arg SetIdempotenc
 	_, err := q.db.Exec(ctx, setIdempotencyReference, arg.Reference, arg.Actor, arg.Key)
 	return err
 }
+
+const takeTime = `-- name: TakeTime :exec
+SELECT set_config('statement_timeout', '120000', true)
+`
+
+// For acts that may concern a million rows: the statements that follow in the transaction may take
+// two minutes.
+func (q *Queries) TakeTime(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, takeTime)
+	return err
+}
