@@ -70,6 +70,11 @@ func (c *CLI) Commands() []*cobra.Command {
 		c.userCommand(),
 		c.memberCommand(),
 		c.roleCommand(),
+		c.invitationCommand(),
+		c.resourceServerCommand(),
+		c.clientCommand(),
+		c.grantCommand(),
+		c.sessionCommand(),
 		c.importCommand(),
 		c.applyCommand(),
 		c.exportCommand(),
@@ -79,17 +84,23 @@ func (c *CLI) Commands() []*cobra.Command {
 		f := cmd.PersistentFlags()
 		f.StringVar(&c.server, "server", "", "`URL` of the server ("+EnvURL+"; else the one you signed in to last)")
 		f.StringVar(&c.organization, "organization", "", "`slug` of the organization that you act in ("+EnvOrganization+")")
-		for _, sub := range append(cmd.Commands(), cmd) {
-			if sub.Annotations[printing] != "" {
-				sub.Flags().StringVarP(&c.format, "output", "o", "table", "`format`: table, or json for programs")
-				_ = sub.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-			}
-			if sub.Annotations[asking] != "" {
-				sub.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask")
-			}
-		}
+		c.flags(cmd)
 	}
 	return nouns
+}
+
+// flags adds what marks ask for, to a command and all below it.
+func (c *CLI) flags(cmd *cobra.Command) {
+	if cmd.Annotations[printing] != "" {
+		cmd.Flags().StringVarP(&c.format, "output", "o", "table", "`format`: table, or json for programs")
+		_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	}
+	if cmd.Annotations[asking] != "" {
+		cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask")
+	}
+	for _, sub := range cmd.Commands() {
+		c.flags(sub)
+	}
 }
 
 // The marks of commands that print a result, and of those that ask before they do something.

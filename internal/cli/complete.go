@@ -72,3 +72,21 @@ func (c *CLI) completeRole(tenant *string) cobra.CompletionFunc {
 		}, func(r adminclient.Role) (string, string) { return r.Name, r.Description })
 	}
 }
+
+func (c *CLI) completeClient(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.ClientRegistration, error] {
+		return api.AllClients(ctx, adminclient.ListClientsParams{IDPrefix: typed, Limit: completionLimit})
+	}, func(r adminclient.ClientRegistration) (string, string) { return r.ID, r.Name })
+}
+
+func (c *CLI) completeAudience(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.ResourceServer, error] {
+		return api.AllResourceServers(ctx, adminclient.ListResourceServersParams{AudiencePrefix: typed, Limit: completionLimit})
+	}, func(r adminclient.ResourceServer) (string, string) { return r.Audience, r.Name })
+}

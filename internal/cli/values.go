@@ -142,3 +142,10 @@ func permissionLines(list []adminclient.RolePermission) string {
 	}
 	return lines(out)
 }
+
+// copyJSON fills in to with the fields that it shares with from.
+func copyJSON(to, from any) {
+	if b, err := json.Marshal(from); err == nil {
+		_ = json.Unmarshal(b, to) // of a type that the same API describes
+	}
+}

@@ -1279,10 +1279,10 @@ type GivenRole struct {
 type Grant struct {
 	// The grant_id claim.
 	ID  string `json:"id"`
-	Acr string `json:"acr,omitzero"`
+	ACR string `json:"acr,omitzero"`
 	// The client can still get tokens for it.
 	Active    bool     `json:"active"`
-	Amr       []string `json:"amr,omitzero"`
+	AMR       []string `json:"amr,omitzero"`
 	Audiences []string `json:"audiences"`
 	// When the person proved who they are.
 	AuthenticatedAt time.Time `json:"authenticated_at"`
@@ -1509,10 +1509,10 @@ type SavePermissionBody struct {
 type Session struct {
 	// The sid claim.
 	ID  string `json:"id"`
-	Acr string `json:"acr,omitzero"`
+	ACR string `json:"acr,omitzero"`
 	// Where the person signed in from.
 	Address string   `json:"address"`
-	Amr     []string `json:"amr,omitzero"`
+	AMR     []string `json:"amr,omitzero"`
 	// When the person last proved who they are.
 	AuthenticatedAt time.Time `json:"authenticated_at"`
 	// When it ends in any case.
