@@ -133,22 +133,13 @@ func (a *API) findInvitation(ctx context.Context, actor admin.Actor, in OfInvita
 	return t, found, err
 }
 
-// mayInvite says whether the actor may let people into the tenant. Into the one of the
-// installation's administrators only they do, whatever its roles are.
-func mayInvite(actor admin.Actor, t directory.Tenant) error {
-	return may(actor.Manages(t.ID) && (t.Slug != admin.InstallationTenant || actor.ManagesAll()))
-}
-
 func (a *API) getInvitation(ctx context.Context, actor admin.Actor, in *OfInvitation) (*invitationAnswer, error) {
 	_, i, err := a.findInvitation(ctx, actor, *in)
 	return &invitationAnswer{a.invitationOf(i)}, err
 }
 
 func (a *API) createInvitation(ctx context.Context, actor admin.Actor, in *createInvitation) (*invitationMade, error) {
-	t, err := a.tenant(ctx, actor, in.InTenant)
-	if err == nil {
-		err = mayInvite(actor, t)
-	}
+	t, err := a.managedTenant(ctx, actor, in.InTenant)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +199,7 @@ func (a *API) seal(m mail.Message) (mail.Sealed, error) {
 func (a *API) revokeInvitation(ctx context.Context, actor admin.Actor, in *OfInvitation) (*none, error) {
 	t, i, err := a.findInvitation(ctx, actor, *in)
 	if err == nil {
-		err = mayInvite(actor, t)
+		err = may(actor.Manages(t.ID))
 	}
 	if err != nil {
 		return nil, err
@@ -220,7 +211,7 @@ func (a *API) revokeInvitation(ctx context.Context, actor admin.Actor, in *OfInv
 func (a *API) resendInvitation(ctx context.Context, actor admin.Actor, in *OfInvitation) (*invitationAnswer, error) {
 	t, i, err := a.findInvitation(ctx, actor, *in)
 	if err == nil {
-		err = mayInvite(actor, t)
+		err = may(actor.Manages(t.ID))
 	}
 	if err != nil {
 		return nil, err

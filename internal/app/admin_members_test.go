@@ -191,4 +191,7 @@ func TestRolesOfTheInstallationAreGivenByItsAdministratorsAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.Status, got.Raw)
 		}
 	}
+	if got := a.Admin(t, token, http.MethodPost, "/tenants/signet/invitations", map[string]any{"email": "eve@signet.example", "roles": []string{"admin"}}); got.Status != http.StatusForbidden {
+		t.Errorf("inviting: %d %s", got.Status, got.Raw)
+	}
 }
