@@ -182,6 +182,25 @@ $$;
 CREATE TRIGGER resource_server_changed AFTER INSERT OR UPDATE OR DELETE ON resource_server
     FOR EACH STATEMENT EXECUTE FUNCTION notify_all_clients();
 
+-- An audience that is registered again, perhaps by somebody else, is not the one that clients were
+-- allowed to ask tokens for. This also holds for those that go with their tenant.
+-- +goose StatementBegin
+CREATE FUNCTION forget_audiences() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    deleted text[] := ARRAY(SELECT audience FROM gone);
+BEGIN
+    UPDATE client SET
+        audiences = ARRAY(SELECT a FROM unnest(audiences) WITH ORDINALITY AS x (a, n) WHERE a <> ALL (deleted) ORDER BY n),
+        serves_audience = CASE WHEN serves_audience = ANY (deleted) THEN '' ELSE serves_audience END,
+        version = version + 1, updated_at = now()
+     WHERE audiences && deleted OR serves_audience = ANY (deleted);
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER resource_server_deleted AFTER DELETE ON resource_server
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_audiences();
+
 -- The state of what people may do: membership.access_version moves when the roles of a person
 -- change, tenant.access_version when what any role of the tenant bundles or includes does. Replicas
 -- that hold what somebody may do ask for it again only when one of them has moved.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -371,5 +372,90 @@ func TestATenantAdministratorLooksAfterTheTenantsClientsAlone(t *testing.T) {
 	}
 	if n := records(t, a, "SELECT count(*) FROM audit_event WHERE action = 'client.created' AND target = $1 AND actor LIKE 'usr_%' AND client_id = 'signet-cli'", made.Text("id")); n != 1 {
 		t.Errorf("%d records of the creation", n)
+	}
+}
+
+func TestWhoeverOnlyReadsChangesNothing(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	robot := func(tenant string, scopes ...string) string {
+		made := a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{
+			"name": "Robot", "tenant_id": tenant, "grant_types": []string{"client_credentials"}, "scopes": scopes, "audiences": []string{"urn:signet:admin"},
+		})
+		return ownToken(t, a, made.Text("id"), made.Text("secret")).Text("access_token")
+	}
+	web := a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{"name": "W", "tenant_id": "acme", "redirect_uris": []string{"https://w.example/cb"}})
+	api := a.Admin(t, opal, http.MethodPost, "/resource-servers", map[string]any{"audience": "https://acme-api.example", "name": "A", "tenant_id": "acme"})
+	claims := apptest.Claims(t, a.Tokens(t, "spa", apptest.Grace, "scope=openid orders:read").Text("access_token"))
+	client, server := "/clients/"+web.Text("id"), "/resource-servers/"+api.Text("id")
+	grant, session, sessions := "/grants/"+claims["grant_id"].(string), "/sessions/"+claims["sid"].(string), "/sessions?user="+claims["sub"].(string)
+	secrets := entries(a.Admin(t, opal, http.MethodGet, client+"/secrets", nil), "id")
+	for who, token := range map[string]string{"an auditor": robot("", "installation:read"), "a reader of the tenant": robot("acme", "tenant:read")} {
+		for _, path := range []string{"/clients", client, client + "/secrets", "/resource-servers", server, server + "/permissions", "/grants", grant, sessions, session} {
+			if got := a.Admin(t, token, http.MethodGet, path, nil); got.Status != http.StatusOK {
+				t.Errorf("%s: %s: %d %s", who, path, got.Status, got.Raw)
+			}
+		}
+		for _, c := range []struct {
+			method, path string
+			body         any
+		}{
+			{http.MethodPost, "/clients", map[string]any{"name": "Mine", "tenant_id": "acme", "redirect_uris": []string{"https://w.example/cb"}}},
+			{http.MethodPost, "/clients", map[string]any{"name": "Mine", "redirect_uris": []string{"https://w.example/cb"}}},
+			{http.MethodPatch, client, map[string]any{"name": "Mine"}},
+			{http.MethodDelete, client, nil},
+			{http.MethodPost, client + "/secrets", nil},
+			{http.MethodDelete, client + "/secrets/" + secrets[0], nil},
+			{http.MethodPost, "/resource-servers", map[string]any{"audience": "https://mine.example", "name": "M"}},
+			{http.MethodPatch, server, map[string]any{"name": "Mine"}},
+			{http.MethodDelete, server, nil},
+			{http.MethodPut, server + "/permissions/mine:all", map[string]any{}},
+			{http.MethodDelete, server + "/permissions/mine:all", nil},
+			{http.MethodDelete, grant, nil},
+			{http.MethodDelete, session, nil},
+		} {
+			if got := a.Admin(t, token, c.method, c.path, c.body, "If-Match: *"); got.Status != http.StatusForbidden {
+				t.Errorf("%s: %s %s: %d %s", who, c.method, c.path, got.Status, got.Raw)
+			}
+		}
+	}
+	log := robot("acme", "audit:read")
+	for _, path := range []string{"/clients", "/resource-servers", "/grants", sessions} {
+		if got := a.Admin(t, log, http.MethodGet, path, nil); got.Status != http.StatusOK || len(entries(got, "id")) != 0 {
+			t.Errorf("a reader of the log: %s: %d %s", path, got.Status, got.Raw)
+		}
+	}
+	orders := entries(a.Admin(t, opal, http.MethodGet, "/resource-servers?audience_prefix="+apptest.Orders, nil), "id")[0]
+	for _, path := range []string{client, "/resource-servers/" + orders, grant, session} {
+		if got := a.Admin(t, log, http.MethodGet, path, nil); got.Status != http.StatusNotFound {
+			t.Errorf("a reader of the log: %s: %d %s", path, got.Status, got.Raw)
+		}
+	}
+}
+
+func TestACreationThatIsTriedManyTimesAtOnceMakesOneClientWithOneSecret(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	var wg sync.WaitGroup
+	answers := make([]apptest.Answer, 6)
+	for i := range answers {
+		wg.Go(func() {
+			answers[i] = a.Admin(t, opal, http.MethodPost, "/clients", map[string]any{"name": "Once", "redirect_uris": []string{"https://w.example/cb"}}, "Idempotency-Key: once")
+		})
+	}
+	wg.Wait()
+	fresh := 0
+	for _, got := range answers {
+		if got.Status != http.StatusCreated || got.Text("id") != answers[0].Text("id") || got.Text("secret") != answers[0].Text("secret") || got.Text("secret") == "" {
+			t.Errorf("%d %s", got.Status, got.Raw)
+		}
+		if got.Header.Get("Idempotent-Replayed") == "" {
+			fresh++
+		}
+	}
+	if n := records(t, a, "SELECT count(*) FROM client WHERE name = 'Once'"); n != 1 || fresh != 1 {
+		t.Errorf("%d clients, %d answers of their own", n, fresh)
 	}
 }

@@ -268,3 +268,42 @@ func TestAResourceServerIsNotDeletedWhileARoleIsGivenItsPermission(t *testing.T)
 		}
 	}
 }
+
+func TestAnAudienceThatIsDeletedLeavesTheClientsThatUsedIt(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	serves := func(audience string, of id.Tenant) directory.ResourceServer {
+		s, _, err := w.ResourceServers().Create(t.Context(), did(audit.ResourceServerCreated), directory.ResourceServer{
+			ID: id.NewResourceServer(time.Now()), Audience: audience, Name: "S", Tenant: of,
+		})
+		must(t, err)
+		return s
+	}
+	shared := serves("https://shared.example", id.Tenant{})
+	serves("https://one.globex.example", w.globex)
+	serves("https://two.globex.example", w.globex)
+	c := w.registered(t, id.Tenant{}, func(c *client.Client) {
+		c.Audiences = []string{"https://two.globex.example", "https://shared.example", orders, "https://one.globex.example"}
+		c.ServesAudience = "https://one.globex.example"
+	})
+	left := func(want ...string) {
+		t.Helper()
+		got, err := w.RegisteredClients().Find(t.Context(), anywhere, c.ID)
+		must(t, err)
+		if !slices.Equal(got.Audiences, want) || got.ServesAudience != "" && !slices.Contains(want, got.ServesAudience) || got.Version == c.Version {
+			t.Errorf("%v, serves %q, version %d", got.Audiences, got.ServesAudience, got.Version)
+		}
+		c = got
+	}
+	if _, err := w.ResourceServers().Delete(t.Context(), did(audit.ResourceServerDeleted), shared.ID, false); !errors.Is(err, errdefs.ErrConflict) {
+		t.Errorf("without force: %v", err)
+	}
+	lost, err := w.ResourceServers().Delete(t.Context(), did(audit.ResourceServerDeleted), shared.ID, true)
+	if err != nil || !slices.Equal(lost, []client.ID{c.ID}) {
+		t.Errorf("by force: %v, %v", lost, err)
+	}
+	left("https://two.globex.example", orders, "https://one.globex.example")
+	w.exec(t, "UPDATE tenant SET disabled_at = now() WHERE id = $1", w.globex.UUID())
+	must(t, w.Tenants().Delete(t.Context(), did(audit.TenantDeleted), w.globex, keep))
+	left(orders)
+}

@@ -186,11 +186,6 @@ func (s ResourceServers) Delete(ctx context.Context, a admin.Act, r id.ResourceS
 		for _, c := range clients {
 			lost = append(lost, client.ID(c))
 		}
-		if len(clients) > 0 {
-			if err := q.DropClientsAudience(ctx, sqlcgen.DropClientsAudienceParams{Audience: was.Audience, Ids: clients}); err != nil {
-				return "", err
-			}
-		}
 		return r.String(), q.DeleteResourceServer(ctx, r.UUID())
 	})
 	return lost, err

@@ -66,9 +66,3 @@ SELECT (EXISTS (SELECT 1 FROM role_permission r WHERE r.audience = @audience AND
 
 -- name: LockClientsOfAudience :many
 SELECT id FROM client WHERE @audience::text = ANY (audiences) OR serves_audience = @audience ORDER BY id FOR NO KEY UPDATE;
-
--- name: DropClientsAudience :exec
-UPDATE client SET audiences = array_remove(audiences, @audience::text),
-       serves_audience = CASE WHEN serves_audience = @audience THEN '' ELSE serves_audience END,
-       version = version + 1, updated_at = now()
- WHERE id = ANY (@ids::text[]);

@@ -82,23 +82,6 @@ func (q *Queries) DeleteResourceServer(ctx context.Context, id [16]byte) error {
 	return err
 }
 
-const dropClientsAudience = `-- name: DropClientsAudience :exec
-UPDATE client SET audiences = array_remove(audiences, $1::text),
-       serves_audience = CASE WHEN serves_audience = $1 THEN '' ELSE serves_audience END,
-       version = version + 1, updated_at = now()
- WHERE id = ANY ($2::text[])
-`
-
-type DropClientsAudienceParams struct {
-	Audience string
-	Ids      []string
-}
-
-func (q *Queries) DropClientsAudience(ctx context.Context, arg DropClientsAudienceParams) error {
-	_, err := q.db.Exec(ctx, dropClientsAudience, arg.Audience, arg.Ids)
-	return err
-}
-
 const listInstallationResourceServers = `-- name: ListInstallationResourceServers :many
 SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
  WHERE tenant_id IS NULL AND audience COLLATE "C" > $1 AND audience COLLATE "C" >= $2 AND audience COLLATE "C" < $3
