@@ -169,6 +169,20 @@ func TestEveryFaultOfANewAccountsMembershipsIsNamedByItsField(t *testing.T) {
 	}
 }
 
+func TestAttributesAreASmallFlatObject(t *testing.T) {
+	t.Parallel()
+	nested := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	for raw, ok := range map[string]bool{
+		"": true, "{}": true, `{"a":[1,"b",null,{"c":true}]}`: true, nested(8): true, `{"a":"` + strings.Repeat("x", 4088) + `"}`: true,
+		"null": false, "[]": false, "1": false, `"a"`: false, "{": false, "{} {}": false, nested(9): false, `{"a":` + strings.Repeat("[", 8) + "1" + strings.Repeat("]", 8) + "}": false,
+		`{"a\u0000":1}`: false, `{"a":["\u0000"]}`: false, `{"a":"` + strings.Repeat("x", 4089) + `"}`: false,
+	} {
+		if got := faulty(t, directory.CheckAttributes([]byte(raw))); (len(got) == 0) != ok {
+			t.Errorf("%.60s: %v", raw, got)
+		}
+	}
+}
+
 func TestAnAddressIsSoughtByItsBeginningInLowerCase(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"": "", " Ada@AC": "ada@ac", "ÄDA": "äda", "100%_": "100%_"} {

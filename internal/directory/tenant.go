@@ -3,6 +3,8 @@ package directory
 import (
 	"encoding/json"
 	"errors"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/signet-id/signet/internal/admin"
@@ -16,6 +18,9 @@ const MaxName = 200
 // read for every token.
 const MaxAttributes = 4096
 
+// maxAttributeDepth is how many objects and lists attributes may hold within one another.
+const maxAttributeDepth = 8
+
 // CheckTenant says what is wrong with the fields of a tenant that its administrators write, each
 // fault as an admin.FieldError.
 func CheckTenant(t Tenant) error {
@@ -23,21 +28,42 @@ func CheckTenant(t Tenant) error {
 	if err := CheckSlug(t.Slug); err != nil {
 		faults = append(faults, &admin.FieldError{Field: "slug", Text: "use 1 to 63 of a-z, 0-9 and inner hyphens, and no reserved word", Kind: errdefs.ErrInvalid})
 	}
-	if t.Name == "" || !utf8.ValidString(t.Name) || utf8.RuneCountInString(t.Name) > MaxName {
-		faults = append(faults, admin.Invalid("name", "use 1 to %d characters", MaxName))
+	if t.Name == "" || !utf8.ValidString(t.Name) || utf8.RuneCountInString(t.Name) > MaxName || strings.ContainsFunc(t.Name, unicode.IsControl) {
+		faults = append(faults, admin.Invalid("name", "use 1 to %d characters, without line breaks", MaxName))
 	}
 	return errors.Join(append(faults, CheckAttributes(t.Attributes))...)
 }
 
-// CheckAttributes says what is wrong with attributes: they are a JSON object of bounded size, or
-// nothing.
+// CheckAttributes says what is wrong with attributes: they are a JSON object of bounded size and
+// depth, or nothing. Texts without NUL, which the database cannot hold.
 func CheckAttributes(raw json.RawMessage) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	var object map[string]json.RawMessage
-	if len(raw) > MaxAttributes || json.Unmarshal(raw, &object) != nil || object == nil {
-		return admin.Invalid("attributes", "use a JSON object of at most %d bytes", MaxAttributes)
+	var object map[string]any
+	if len(raw) > MaxAttributes || json.Unmarshal(raw, &object) != nil || object == nil || !plain(object, maxAttributeDepth) {
+		return admin.Invalid("attributes", "use a JSON object of at most %d bytes, %d levels deep, without NUL characters", MaxAttributes, maxAttributeDepth)
 	}
 	return nil
+}
+
+// plain reports whether v is at most depth levels deep and holds no NUL.
+func plain(v any, depth int) bool {
+	switch v := v.(type) {
+	case string:
+		return !strings.ContainsRune(v, 0)
+	case map[string]any:
+		for key, value := range v {
+			if depth == 0 || strings.ContainsRune(key, 0) || !plain(value, depth-1) {
+				return false
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if depth == 0 || !plain(value, depth-1) {
+				return false
+			}
+		}
+	}
+	return true
 }
