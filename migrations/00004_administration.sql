@@ -206,6 +206,10 @@ CREATE TRIGGER resource_server_deleted AFTER DELETE ON resource_server
 -- that hold what somebody may do ask for it again only when one of them has moved.
 ALTER TABLE tenant ADD COLUMN access_version bigint NOT NULL DEFAULT 1;
 ALTER TABLE membership ADD COLUMN access_version bigint NOT NULL DEFAULT 1;
+-- Whoever is removed and becomes a member again has a version that the former membership never had:
+-- what was held then is not taken for what is held now.
+CREATE SEQUENCE membership_access_version START 2;
+ALTER TABLE membership ALTER COLUMN access_version SET DEFAULT nextval('membership_access_version');
 -- +goose StatementBegin
 CREATE FUNCTION move_access_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -213,7 +217,7 @@ BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         UPDATE tenant SET access_version = access_version + 1;
     ELSIF TG_TABLE_NAME = 'membership_role' THEN
-        UPDATE membership m SET access_version = m.access_version + 1
+        UPDATE membership m SET access_version = nextval('membership_access_version')
          WHERE (m.tenant_id, m.user_id) IN (SELECT c.tenant_id, c.user_id FROM changed c) AND m.created_at <> now();
     ELSE
         UPDATE tenant t SET access_version = t.access_version + 1

@@ -66,6 +66,33 @@ func TestWhatIsHeldIsLeftOutUntilAnyOfItChanges(t *testing.T) {
 	}
 }
 
+func TestAMembershipThatBeginsAgainIsNotTakenForTheFormerOne(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	rejoin := func(role string) {
+		t.Helper()
+		w.exec(t, "DELETE FROM membership m USING tenant t, user_account u WHERE t.id = m.tenant_id AND u.id = m.user_id AND t.slug = 'acme' AND u.name = 'Ada'")
+		w.exec(t, `WITH again AS (
+			INSERT INTO membership (tenant_id, user_id) SELECT t.id, u.id FROM tenant t, user_account u WHERE t.slug = 'acme' AND u.name = 'Ada' RETURNING *
+		) INSERT INTO membership_role (tenant_id, user_id, role) SELECT tenant_id, user_id, '`+role+`' FROM again`)
+	}
+	held := func(known directory.AccessVersion) directory.Subject {
+		t.Helper()
+		r, _ := w.code(t, nil)
+		r.Known = known
+		out, err := w.Grants().Redeem(t.Context(), r)
+		must(t, err)
+		return out.Subject
+	}
+	w.exec(t, "INSERT INTO role (tenant_id, name) SELECT id, r FROM tenant, unnest('{first,second}'::text[]) r WHERE slug = 'acme'")
+	rejoin("first")
+	first := held(directory.AccessVersion{})
+	rejoin("second")
+	if again := held(first.Access); !slices.Equal(again.Roles, []string{"second"}) || again.Access == first.Access {
+		t.Errorf("again: %v at %+v, formerly %v at %+v", again.Roles, again.Access, first.Roles, first.Access)
+	}
+}
+
 func TestRightsAreCompletedAtTheirVersionAlone(t *testing.T) {
 	t.Parallel()
 	rights := directory.NewRights()
