@@ -47,6 +47,7 @@ type Client struct {
 	PolicyURI              string          `json:"policy_uri,omitempty"`
 	TermsURI               string          `json:"terms_uri,omitempty"`
 	Claims                 []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
+	Forecast               []TokenForecast `json:"token_forecast,omitempty" doc:"How large access tokens get by its claims, of somebody without roles. Absent without claims, and in lists."`
 	Secrets                []ClientSecret  `json:"secrets,omitempty" doc:"What is known of its secrets, which are shown once, when they are made. Absent in lists."`
 	DisabledAt             *time.Time      `json:"disabled_at,omitempty" doc:"Since when it gets no tokens and its old ones are void; absent while it is enabled."`
 	CreatedAt              time.Time       `json:"created_at"`
@@ -194,7 +195,7 @@ func (a *API) listClients(ctx context.Context, actor admin.Actor, in *struct {
 
 func (a *API) getClient(ctx context.Context, actor admin.Actor, in *OfClient) (*single[Client], error) {
 	c, err := a.client(ctx, actor, *in)
-	return one(c.Version, clientOf(c)), err
+	return one(c.Version, a.forecastClient(ctx, c)), err
 }
 
 func (a *API) createClient(ctx context.Context, actor admin.Actor, in *createClient) (*created[CreatedClient], error) {
@@ -242,7 +243,7 @@ func (a *API) createClient(ctx context.Context, actor admin.Actor, in *createCli
 		value = a.derived(actor, in.Creation, c)
 	}
 	a.ForgetClient(c.ID)
-	return made(clientPath(c.ID), c.Version, replayed, CreatedClient{clientOf(c), value.Reveal()}), err
+	return made(clientPath(c.ID), c.Version, replayed, CreatedClient{a.forecastClient(ctx, c), value.Reveal()}), err
 }
 
 var errClaimsDenied = admin.Denied("claims", "are declared by administrators of the installation alone")
@@ -296,7 +297,7 @@ func (a *API) updateClient(ctx context.Context, actor admin.Actor, in *updateCli
 		return checkClient(*c)
 	})
 	a.ForgetClient(client.ID(in.Client))
-	return one(c.Version, clientOf(c)), err
+	return one(c.Version, a.forecastClient(ctx, c)), err
 }
 
 func (in *updateClient) edit(c *client.Client, now time.Time) {

@@ -17,11 +17,13 @@ import (
 // Previews makes tokens up to the signature; package issuer implements it.
 type Previews interface {
 	Preview(ctx context.Context, q claims.Request) (claims.Preview, error)
+	Forecast(h claims.Holding) ([]claims.Forecast, error)
 }
 
 // Provenances knows where what a person holds comes from.
 type Provenances interface {
 	Explain(ctx context.Context, reach admin.Reach, tenant id.Tenant, user id.User) (claims.Provenance, error)
+	Holding(ctx context.Context, reach admin.Reach, tenant id.Tenant, role string) (claims.Holding, error)
 }
 
 // TokenPreview is what tokens would say, and why.

@@ -38,6 +38,7 @@ type ResourceServer struct {
 	Name      string          `json:"name" example:"Orders" doc:"For people."`
 	TenantID  string          `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
 	Claims    []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
+	Forecast  []TokenForecast `json:"token_forecast,omitempty" doc:"How large access tokens for it get by its claims, of somebody without roles. Absent without claims, and in lists."`
 	BuiltIn   bool            `json:"built_in,omitempty" doc:"It is part of Signet and cannot be changed."`
 	CreatedAt time.Time       `json:"created_at"`
 	UpdatedAt time.Time       `json:"updated_at"`
@@ -202,7 +203,7 @@ func (a *API) owner(ctx context.Context, actor admin.Actor, reference string) (i
 
 func (a *API) getResourceServer(ctx context.Context, actor admin.Actor, in *OfResourceServer) (*single[ResourceServer], error) {
 	r, err := a.resourceServer(ctx, actor, *in)
-	return one(r.Version, resourceServerOf(r)), err
+	return one(r.Version, a.forecastResourceServer(ctx, r)), err
 }
 
 func (a *API) createResourceServer(ctx context.Context, actor admin.Actor, in *createResourceServer) (*created[ResourceServer], error) {
@@ -221,7 +222,7 @@ func (a *API) createResourceServer(ctx context.Context, actor admin.Actor, in *c
 	act := a.act(ctx, actor, audit.ResourceServerCreated, tenant, r.ID.String(), map[string]string{"audience": r.Audience})
 	act.Once = in.once("create-resource-server", b)
 	r, replayed, err := a.ResourceServers.Create(ctx, act, r)
-	return made("/resource-servers/"+r.ID.String(), r.Version, replayed, resourceServerOf(r)), err
+	return made("/resource-servers/"+r.ID.String(), r.Version, replayed, a.forecastResourceServer(ctx, r)), err
 }
 
 func (a *API) updateResourceServer(ctx context.Context, actor admin.Actor, in *updateResourceServer) (*single[ResourceServer], error) {
@@ -244,7 +245,7 @@ func (a *API) updateResourceServer(ctx context.Context, actor admin.Actor, in *u
 		return r.Check(a.Issuer)
 	})
 	a.ForgetClients()
-	return one(r.Version, resourceServerOf(r)), err
+	return one(r.Version, a.forecastResourceServer(ctx, r)), err
 }
 
 func (a *API) deleteResourceServer(ctx context.Context, actor admin.Actor, in *struct {

@@ -50,6 +50,7 @@ type Role struct {
 	Permissions []RolePermission `json:"permissions" nullable:"false" doc:"Those of its own."`
 	Includes    []string         `json:"includes" nullable:"false" doc:"Roles of the tenant; who holds this one may do what they let people do."`
 	Template    string           `json:"template,omitempty" doc:"The role template that it was made from."`
+	Forecast    []TokenForecast  `json:"token_forecast,omitempty" doc:"How large access tokens get of somebody who holds this role and no other. Not in lists."`
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 }
@@ -135,7 +136,7 @@ func (a *API) listRoles(ctx context.Context, actor admin.Actor, in *struct {
 
 func (a *API) getRole(ctx context.Context, actor admin.Actor, in *OfRole) (*single[Role], error) {
 	r, err := a.role(ctx, actor, *in)
-	return one(r.Version, roleOf(r)), err
+	return one(r.Version, a.forecastRole(ctx, actor, r)), err
 }
 
 func (a *API) createRole(ctx context.Context, actor admin.Actor, in *createRole) (*created[Role], error) {
@@ -148,7 +149,7 @@ func (a *API) createRole(ctx context.Context, actor admin.Actor, in *createRole)
 	act := a.act(ctx, actor, audit.RoleCreated, t.ID, r.Name, map[string]string{})
 	act.Once = in.once("create-role", t.ID, b)
 	r, replayed, err := a.Roles.Create(ctx, act, r)
-	return made("/tenants/"+t.ID.String()+"/roles/"+url.PathEscape(r.Name), r.Version, replayed, roleOf(r)), err
+	return made("/tenants/"+t.ID.String()+"/roles/"+url.PathEscape(r.Name), r.Version, replayed, a.forecastRole(ctx, actor, r)), err
 }
 
 func (a *API) updateRole(ctx context.Context, actor admin.Actor, in *updateRole) (*single[Role], error) {
@@ -170,7 +171,7 @@ func (a *API) updateRole(ctx context.Context, actor admin.Actor, in *updateRole)
 		return nil
 	})
 	a.ForgetEverybody()
-	return one(r.Version, roleOf(r)), err
+	return one(r.Version, a.forecastRole(ctx, actor, r)), err
 }
 
 func (a *API) deleteRole(ctx context.Context, actor admin.Actor, in *struct {

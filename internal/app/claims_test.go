@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -377,4 +378,54 @@ func TestAPreviewIsForWhoseTenantAndClientItIs(t *testing.T) {
 		out := preview(t, a, greta, "globex", url.Values{"client": {own}, "user": {linus}})
 		return out.Status == http.StatusUnprocessableEntity && slices.Equal(faulty(out), []string{"query.user"})
 	})
+}
+
+func TestWhoEditsARoleOrAClaimLearnsHowLargeTokensGet(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	forecast := func(out apptest.Answer) map[string]map[string]any {
+		t.Helper()
+		if out.Status >= 300 {
+			t.Fatal(out.Status, out.Raw)
+		}
+		by := map[string]map[string]any{}
+		list, _ := out.JSON["token_forecast"].([]any)
+		for _, f := range list {
+			f := f.(map[string]any)
+			audience, _ := f["audience"].(string)
+			by[audience] = f
+		}
+		return by
+	}
+	// What is forecast for a clerk is about what a clerk's token takes.
+	small := forecast(a.Admin(t, opal, http.MethodGet, "/tenants/acme/roles/clerk", nil))
+	token := a.Tokens(t, "spa", apptest.Grace, "organization=acme", "scope=openid profile email").Text("access_token")
+	if bytes, _ := small[apptest.Orders]["bytes"].(float64); len(small) != 1 || small[apptest.Orders]["over_budget"] != false || bytes < 0.9*float64(len(token)) || bytes > 1.2*float64(len(token)) {
+		t.Errorf("a clerk: %v for a token of %d bytes", small, len(token))
+	}
+	exec(t, a, "INSERT INTO permission (audience, slug) SELECT $1, 'orders:permission-number-' || n FROM generate_series(1, 200) n", apptest.Orders)
+	var many []map[string]any
+	for i := range 200 {
+		many = append(many, map[string]any{"audience": apptest.Orders, "slug": "orders:permission-number-" + strconv.Itoa(i+1)})
+	}
+	large := forecast(a.Admin(t, opal, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "everything", "permissions": many}))
+	if large[apptest.Orders]["over_budget"] != true {
+		t.Errorf("200 permissions: %v", large)
+	}
+	// By way of a role that includes it, too.
+	if f := forecast(a.Admin(t, opal, http.MethodPost, "/tenants/acme/roles", map[string]any{"name": "boss", "includes": []string{"everything"}})); f[apptest.Orders]["over_budget"] != true {
+		t.Errorf("included: %v", f)
+	}
+	if f := forecast(declare(t, a, opal, "/clients/spa", hasuraClaim())); f[""]["over_budget"] != false || f[""]["bytes"].(float64) < 800 {
+		t.Errorf("a claim: %v", f)
+	}
+	big := strings.Repeat("0123456789", 180)
+	path := serverPath(t, a, opal, apptest.Orders)
+	if f := forecast(declare(t, a, opal, path, map[string]any{"name": "a", "value": big}, map[string]any{"name": "b", "value": big})); f[apptest.Orders]["over_budget"] != true {
+		t.Errorf("large claims: %v", f)
+	}
+	if f := forecast(a.Admin(t, opal, http.MethodGet, "/tenants/acme/roles/clerk", nil)); f[apptest.Orders]["over_budget"] != true {
+		t.Errorf("a clerk with large claims: %v", f)
+	}
 }

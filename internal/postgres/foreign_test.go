@@ -245,6 +245,11 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 			_, err2 := f.Provenances().Explain(f.ctx, f.reach, f.acme, f.greta)
 			return 1, both(err1, err2)
 		},
+		"Provenances.Holding": func(f *foreign) (int, error) {
+			_, err1 := f.Provenances().Holding(f.ctx, f.reach, f.globex, "viewer")
+			_, err2 := f.Provenances().Holding(f.ctx, f.reach, f.acme, "viewer")
+			return 1, both(err1, err2)
+		},
 		"RegisteredClients.Find": func(f *foreign) (int, error) {
 			_, err1 := f.RegisteredClients().Find(f.ctx, f.reach, f.client)
 			_, err2 := f.RegisteredClients().Find(f.ctx, f.reach, admin.CLIClient)

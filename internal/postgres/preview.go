@@ -44,3 +44,33 @@ func (s Provenances) Explain(ctx context.Context, reach admin.Reach, tenant id.T
 	}
 	return p, nil
 }
+
+// Holding returns what somebody holds who has one role of the tenant; errdefs.ErrNotFound when
+// there is no such role within reach.
+func (s Provenances) Holding(ctx context.Context, reach admin.Reach, tenant id.Tenant, role string) (claims.Holding, error) {
+	rows, err := s.q.ReadHolding(ctx, sqlcgen.ReadHoldingParams{
+		ReachAll: reach.All, Reach: reach.Tenant.UUID(), TenantID: tenant.UUID(), Role: role,
+	})
+	if err == nil && len(rows) == 0 {
+		err = errdefs.ErrNotFound
+	}
+	if err != nil {
+		return claims.Holding{}, wrap("read holding", err)
+	}
+	h := claims.Holding{Permissions: map[string][]string{}}
+	for _, r := range rows {
+		switch r.Kind {
+		case "role":
+			h.Roles = append(h.Roles, r.Name)
+		case "permission":
+			h.Permissions[r.Audience] = append(h.Permissions[r.Audience], r.Name)
+		case "declaration":
+			m, err := claims.Read(r.Claims)
+			if err != nil {
+				return claims.Holding{}, wrap("read declared claims", err)
+			}
+			h.Declarations = append(h.Declarations, claims.Declaration{Audience: r.Audience, Claims: m})
+		}
+	}
+	return h, nil
+}

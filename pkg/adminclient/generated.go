@@ -1047,10 +1047,13 @@ type ClientRegistration struct {
 	Tenant string `json:"tenant,omitzero"`
 	// The tenant that owns it and whose people alone it signs in; absent when it is the
 	// installation's.
-	TenantID  string    `json:"tenant_id,omitzero"`
-	TermsURI  string    `json:"terms_uri,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	TenantID string `json:"tenant_id,omitzero"`
+	TermsURI string `json:"terms_uri,omitzero"`
+	// How large access tokens get by its claims, of somebody without roles. Absent without claims, and
+	// in lists.
+	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
+	CreatedAt     time.Time       `json:"created_at"`
+	UpdatedAt     time.Time       `json:"updated_at"`
 }
 
 // ClientSecret is in the answer of ListClientSecrets.
@@ -1220,10 +1223,13 @@ type CreatedClient struct {
 	Tenant string `json:"tenant,omitzero"`
 	// The tenant that owns it and whose people alone it signs in; absent when it is the
 	// installation's.
-	TenantID  string    `json:"tenant_id,omitzero"`
-	TermsURI  string    `json:"terms_uri,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	TenantID string `json:"tenant_id,omitzero"`
+	TermsURI string `json:"terms_uri,omitzero"`
+	// How large access tokens get by its claims, of somebody without roles. Absent without claims, and
+	// in lists.
+	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
+	CreatedAt     time.Time       `json:"created_at"`
+	UpdatedAt     time.Time       `json:"updated_at"`
 }
 
 // CreatedSecret is in the answer of CreateClientSecret.
@@ -1462,9 +1468,12 @@ type ResourceServer struct {
 	// Claims that it declares for its tokens.
 	Claims []DeclaredClaim `json:"claims"`
 	// The tenant that it belongs to; absent when it is the installation's, which every tenant can use.
-	TenantID  string    `json:"tenant_id,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	TenantID string `json:"tenant_id,omitzero"`
+	// How large access tokens for it get by its claims, of somebody without roles. Absent without
+	// claims, and in lists.
+	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
+	CreatedAt     time.Time       `json:"created_at"`
+	UpdatedAt     time.Time       `json:"updated_at"`
 }
 
 // Role is in the answer of ListRoles.
@@ -1477,9 +1486,11 @@ type Role struct {
 	// Those of its own.
 	Permissions []RolePermission `json:"permissions"`
 	// The role template that it was made from.
-	Template  string    `json:"template,omitzero"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Template string `json:"template,omitzero"`
+	// How large access tokens get of somebody who holds this role and no other. Not in lists.
+	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
+	CreatedAt     time.Time       `json:"created_at"`
+	UpdatedAt     time.Time       `json:"updated_at"`
 }
 
 // RolePermission is sent by CreateRoleTemplate.
@@ -1539,6 +1550,16 @@ type Tenant struct {
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+// TokenForecast is in the answer of ListClients.
+type TokenForecast struct {
+	// Of tokens for this resource server; absent: for any.
+	Audience string `json:"audience,omitzero"`
+	// About the size of the token with everything in it.
+	Bytes int64 `json:"bytes"`
+	// Whether it would leave permissions or declared claims out.
+	OverBudget bool `json:"over_budget"`
 }
 
 // TokenPreview is in the answer of PreviewToken.

@@ -17,3 +17,19 @@ UNION ALL
 SELECT 'permission', rp.role, rp.permission, rp.audience, rp.granted_by, rp.granted_at FROM role_permission rp
  WHERE (rp.tenant_id, rp.role) IN (SELECT tenant_id, role FROM held UNION SELECT tenant_id, reaches FROM reach)
  ORDER BY kind, role, name, audience;
+
+-- name: ReadHolding :many
+-- What somebody holds who has one role of a tenant, and what the services say of them.
+WITH reach AS (
+    SELECT r.name AS role FROM role r WHERE (@reach_all::boolean OR r.tenant_id = @reach) AND r.tenant_id = @tenant_id AND r.name = @role
+    UNION
+    SELECT rr.reaches FROM role_reach rr WHERE (@reach_all OR rr.tenant_id = @reach) AND rr.tenant_id = @tenant_id AND rr.role = @role
+), bundled AS (
+    SELECT DISTINCT rp.audience, rp.permission FROM role_permission rp WHERE rp.tenant_id = @tenant_id AND rp.role IN (SELECT role FROM reach)
+)
+SELECT 'role'::text AS kind, role::text AS name, ''::text AS audience, '[]'::jsonb AS claims FROM reach
+UNION ALL
+SELECT 'permission', permission, audience, '[]' FROM bundled
+UNION ALL
+SELECT 'declaration', '', rs.audience, rs.claims FROM resource_server rs
+ WHERE rs.tenant_id IS NULL AND rs.claims <> '[]' AND rs.audience IN (SELECT audience FROM bundled);

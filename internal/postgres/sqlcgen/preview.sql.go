@@ -78,3 +78,64 @@ func (q *Queries) ExplainAccess(ctx context.Context, arg ExplainAccessParams) ([
 	}
 	return items, nil
 }
+
+const readHolding = `-- name: ReadHolding :many
+WITH reach AS (
+    SELECT r.name AS role FROM role r WHERE ($1::boolean OR r.tenant_id = $2) AND r.tenant_id = $3 AND r.name = $4
+    UNION
+    SELECT rr.reaches FROM role_reach rr WHERE ($1 OR rr.tenant_id = $2) AND rr.tenant_id = $3 AND rr.role = $4
+), bundled AS (
+    SELECT DISTINCT rp.audience, rp.permission FROM role_permission rp WHERE rp.tenant_id = $3 AND rp.role IN (SELECT role FROM reach)
+)
+SELECT 'role'::text AS kind, role::text AS name, ''::text AS audience, '[]'::jsonb AS claims FROM reach
+UNION ALL
+SELECT 'permission', permission, audience, '[]' FROM bundled
+UNION ALL
+SELECT 'declaration', '', rs.audience, rs.claims FROM resource_server rs
+ WHERE rs.tenant_id IS NULL AND rs.claims <> '[]' AND rs.audience IN (SELECT audience FROM bundled)
+`
+
+type ReadHoldingParams struct {
+	ReachAll bool
+	Reach    [16]byte
+	TenantID [16]byte
+	Role     string
+}
+
+type ReadHoldingRow struct {
+	Kind     string
+	Name     string
+	Audience string
+	Claims   []byte
+}
+
+// What somebody holds who has one role of a tenant, and what the services say of them.
+func (q *Queries) ReadHolding(ctx context.Context, arg ReadHoldingParams) ([]ReadHoldingRow, error) {
+	rows, err := q.db.Query(ctx, readHolding,
+		arg.ReachAll,
+		arg.Reach,
+		arg.TenantID,
+		arg.Role,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadHoldingRow
+	for rows.Next() {
+		var i ReadHoldingRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Name,
+			&i.Audience,
+			&i.Claims,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
