@@ -61,7 +61,7 @@ func (c *CLI) showClient(r adminclient.ClientRegistration, secret string) error 
 		{"privacy policy", r.PolicyURI}, {"terms", r.TermsURI}, {"created", when(r.CreatedAt)}, {"updated", when(r.UpdatedAt)}, {"disabled", when(r.DisabledAt)},
 	}
 	for _, s := range r.Claims {
-		if text, err := encode(s, ""); err == nil {
+		if text, err := compact(s); err == nil {
 			fields = append(fields, field{"claim", text})
 		}
 	}

@@ -66,7 +66,7 @@ func (c *CLI) showServer(ctx context.Context, api *adminclient.Client, r admincl
 	}
 	fields := []field{{"audience", r.Audience}, {"name", r.Name}, {"id", r.ID}, {"tenant", r.TenantID}, {"created", when(r.CreatedAt)}, {"updated", when(r.UpdatedAt)}}
 	for _, claim := range r.Claims {
-		if text, err := encode(claim, ""); err == nil {
+		if text, err := compact(claim); err == nil {
 			fields = append(fields, field{"claim", text})
 		}
 	}

@@ -112,6 +112,15 @@ clients:
     redirect_uris: ["https://x.example/?a=b&c=%20"]
     grant_types: []
     access_token_lifetime: 90
+  - id: hasura
+    name: Hasura
+    auth_method: none
+    redirect_uris: [https://h.example/cb]
+    grant_types: [refresh_token, authorization_code]
+    claims:
+      - name: https://hasura.io/jwt/claims
+        value: {x-hasura-default-role: "user", x-hasura-user-id: "${user.id}", "n": 1.50}
+        tokens: [id_token]
 `
 
 func TestAnExportMakesTheSameInstallationAgain(t *testing.T) {

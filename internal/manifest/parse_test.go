@@ -78,8 +78,10 @@ func TestADocumentThatUnfoldsWithoutEndIsRefusedSoon(t *testing.T) {
 func TestSecretsAreFoundWhereTheDocumentSays(t *testing.T) {
 	t.Parallel()
 	source := manifest.Secrets{
-		Env:  func(name string) (string, bool) { return "from the environment", name == "SHOP" },
-		File: func(name string) ([]byte, error) { return map[string][]byte{"x": []byte("from a file\r\n"), "empty": []byte("\n")}[name], nil },
+		Env: func(name string) (string, bool) { return "from the environment", name == "SHOP" },
+		File: func(name string) ([]byte, error) {
+			return map[string][]byte{"x": []byte("from a file\r\n"), "empty": []byte("\n")}[name], nil
+		},
 	}
 	for document, want := range map[string]string{
 		"{env: SHOP}": "", "{file: x}": "", "{file: empty}": "is empty", "{env: OTHER}": "is not set", "{}": "name where it is kept", "{env: [x]}": "name where",

@@ -1136,7 +1136,7 @@ type CreateResourceServerBody struct {
 
 // CreateRoleBody is sent by CreateRole.
 type CreateRoleBody struct {
-	// Of a-z, A-Z, 0-9 and inner . _ - and :.
+	// Of a-z, A-Z, 0-9 and inner . _ - and :
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitzero"`
 	Includes    []string `json:"includes,omitzero"`
@@ -1146,7 +1146,7 @@ type CreateRoleBody struct {
 
 // CreateTemplateBody is sent by CreateRoleTemplate.
 type CreateTemplateBody struct {
-	// Of a-z, A-Z, 0-9 and inner . _ - and :.
+	// Of a-z, A-Z, 0-9 and inner . _ - and :
 	Name        string `json:"name"`
 	Description string `json:"description,omitzero"`
 	// Of resource servers of the installation.
@@ -1383,7 +1383,7 @@ type Invitation struct {
 type MappingSource struct {
 	// the resource server.
 	Audience string `json:"audience,omitzero"`
-	// The client that declares it, or:.
+	// The client that declares it, or:
 	Client string `json:"client,omitzero"`
 	// The facts that its expressions use, as user.email or roles.
 	Reads []string `json:"reads"`

@@ -74,7 +74,7 @@ func propertyOrder(properties map[string]*schema) []string {
 // sentence returns text as the continuation of a Go comment: "Name text".
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
-	if text != "" && !strings.HasSuffix(text, ".") {
+	if text != "" && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, ":") {
 		text += "."
 	}
 	return text
