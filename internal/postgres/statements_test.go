@@ -116,3 +116,34 @@ func TestABatchOfAnyoneTakesTheSameStatements(t *testing.T) {
 		t.Errorf("more than a batch: %v", err)
 	}
 }
+
+func TestAnActOnEverybodyTakesTimeForItselfAlone(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), Config{URL: pgtest.New(t), MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	limit := func(from sqlcgen.DBTX) (s string) {
+		t.Helper()
+		if err := from.QueryRow(t.Context(), "SHOW statement_timeout").Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	err = pgx.BeginFunc(t.Context(), db.pool, func(tx pgx.Tx) error {
+		if err := db.q.WithTx(tx).TakeTime(t.Context()); err != nil {
+			return err
+		}
+		if got := limit(tx); got != "2min" {
+			t.Errorf("within: %s", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := limit(db.pool); got != "10s" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
