@@ -104,6 +104,12 @@ func TestSomebodyNewIsInvitedAndJoinsWithAnAccountOfTheirOwn(t *testing.T) {
 			t.Errorf("accepted twice: %d", p.Status)
 		}
 	}
+	for _, action := range []string{"invitation.created", "invitation.accepted"} {
+		got := events(t, a, ada, "action="+action, action)
+		if !strings.Contains(got.Raw, invitationID) || strings.Contains(got.Raw, link[strings.Index(link, "token=")+6:]) {
+			t.Errorf("on record: %s", got.Raw)
+		}
+	}
 	if log := a.Log.String(); strings.Contains(log, link[strings.Index(link, "token=")+6:]) || strings.Contains(strings.ToLower(log), "hedy") {
 		t.Error("the log shows the link or the address")
 	}

@@ -229,6 +229,23 @@ func TestAResetLinkExpiresAndIsForNothingElse(t *testing.T) {
 	}
 }
 
+func TestWhosePasswordIsChangedIsTold(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	b := a.Browser(t)
+	b.SignIn(b.Get(a.URL+"/login"), apptest.Grace, apptest.Password)
+	f := b.Get(a.URL+"/account/password").Form(t, "/account/password")
+	f.Fields.Set("current_password", apptest.Password)
+	f.Fields.Set("new_password", nextPassword)
+	if p := b.Post(f.Action, f.Fields); p.Status != http.StatusOK {
+		t.Fatalf("%d", p.Status)
+	}
+	m := a.Mail(t, apptest.Grace)
+	if !strings.Contains(m.Subject, "password") || m.Link() != a.URL+"/password/forgot" {
+		t.Errorf("%s: %s", m.Subject, m.Link())
+	}
+}
+
 // A link leads to a page whose address is a secret.
 func TestPagesOfMailedLinksTellTheirAddressToNobody(t *testing.T) {
 	t.Parallel()
