@@ -104,7 +104,7 @@ func TestAskingForAResetTellsNobodyWhoHasAnAccount(t *testing.T) {
 	a := apptest.Start(t)
 	exec(t, a, "UPDATE user_account SET disabled_at = now() WHERE email = $1", apptest.Linus)
 	answers := map[string]string{}
-	// The third answer of each is held off: an attacker who asks often learns nothing either.
+	// From the fourth on each is held off: an attacker who asks often learns nothing either.
 	for _, email := range []string{apptest.Grace, "stranger@acme.example", apptest.Linus, "no address at all"} {
 		b := a.Browser(t)
 		for range 5 {

@@ -15,5 +15,8 @@
 // existence. Counters are stored under keyed digests: neither the names that people mistype nor
 // their addresses can be read from the table.
 //
+// A Limiter of its own, with another secret and other policies, holds off those who have messages
+// sent to a mailbox: there every request counts, and none is given back.
+//
 // It does not own cookies, the client's address behind proxies, or SQL.
 package ratelimit
