@@ -326,6 +326,10 @@ func TestATenantAdministratorLooksAfterTheTenantsClientsAlone(t *testing.T) {
 	if a, b := a.Admin(t, ada, http.MethodPost, "/clients", body(map[string]any{"tenant_id": "globex"})), a.Admin(t, ada, http.MethodPost, "/clients", body(map[string]any{"tenant_id": "initech"})); a.Raw != b.Raw {
 		t.Errorf("told apart:\n%s\n%s", a.Raw, b.Raw)
 	}
+	foreign, nobody := map[string]any{"audiences": []string{"https://globex-api.example"}}, map[string]any{"audiences": []string{"https://nobody.example"}}
+	if a, b := a.Admin(t, ada, http.MethodPatch, path, foreign, "If-Match: *"), a.Admin(t, ada, http.MethodPatch, path, nobody, "If-Match: *"); a.Raw != b.Raw {
+		t.Errorf("told apart:\n%s\n%s", a.Raw, b.Raw)
+	}
 	list := a.Admin(t, ada, http.MethodGet, "/clients", nil)
 	if got := entries(list, "tenant"); len(got) != 2 || got[0] != "acme" || got[1] != "acme" {
 		t.Errorf("list: %s", list.Raw)

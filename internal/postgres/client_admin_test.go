@@ -286,6 +286,7 @@ func TestAnAudienceThatIsDeletedLeavesTheClientsThatUsedIt(t *testing.T) {
 		c.Audiences = []string{"https://two.globex.example", "https://shared.example", orders, "https://one.globex.example"}
 		c.ServesAudience = "https://one.globex.example"
 	})
+	w.registered(t, w.globex, func(c *client.Client) { c.Audiences = []string{"https://one.globex.example"} })
 	left := func(want ...string) {
 		t.Helper()
 		got, err := w.RegisteredClients().Find(t.Context(), anywhere, c.ID)
@@ -306,4 +307,7 @@ func TestAnAudienceThatIsDeletedLeavesTheClientsThatUsedIt(t *testing.T) {
 	w.exec(t, "UPDATE tenant SET disabled_at = now() WHERE id = $1", w.globex.UUID())
 	must(t, w.Tenants().Delete(t.Context(), did(audit.TenantDeleted), w.globex, keep))
 	left(orders)
+	if n := w.count(t, "SELECT (SELECT count(*) FROM client WHERE tenant_id = $1) + (SELECT count(*) FROM resource_server WHERE tenant_id = $1)", w.globex.UUID()); n != 0 {
+		t.Errorf("%d rows of the tenant are left", n)
+	}
 }
