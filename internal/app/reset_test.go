@@ -253,7 +253,7 @@ func TestPagesOfMailedLinksTellTheirAddressToNobody(t *testing.T) {
 	b := a.Browser(t)
 	askReset(t, b, b.Get(a.URL+"/password/forgot"), apptest.Grace)
 	p := b.Get(a.Mail(t, apptest.Grace).Link())
-	if p.Status != http.StatusOK || p.Header.Get("Referrer-Policy") != "same-origin" || p.Header.Get("Cache-Control") != "no-store" ||
+	if p.Status != http.StatusOK || p.Header.Get("Referrer-Policy") != "same-origin" || p.Header.Get("Cache-Control") != "no-store" || p.Header.Get("Cross-Origin-Opener-Policy") != "same-origin" ||
 		!strings.Contains(p.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("%d %v", p.Status, p.Header)
 	}

@@ -44,6 +44,6 @@ func (p Invitation) NewProblem() PasswordProblem  { return firstProblem(p.Proble
 func (p Invitation) describe(t *Text) (meta, error) {
 	return meta{
 		template: "invitation", title: t.Invitation.Title, frame: p.Frame,
-		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets,
+		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets, ownWindow: true,
 	}, nil
 }

@@ -34,7 +34,7 @@ func (p ResetPassword) NewProblem() PasswordProblem {
 func (p ResetPassword) describe(t *Text) (meta, error) {
 	return meta{
 		template: "reset_password", title: t.ResetPassword.Title, frame: p.Frame,
-		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets,
+		failed: len(p.Problems) > 0, forms: true, formTarget: p.FormTargets, ownWindow: true,
 	}, nil
 }
 
@@ -50,5 +50,5 @@ type VerifyEmail struct {
 }
 
 func (p VerifyEmail) describe(t *Text) (meta, error) {
-	return meta{template: "verify_email", title: t.VerifyEmail.Title, frame: p.Frame, forms: true, formTarget: p.FormTargets}, nil
+	return meta{template: "verify_email", title: t.VerifyEmail.Title, frame: p.Frame, forms: true, formTarget: p.FormTargets, ownWindow: true}, nil
 }
