@@ -76,7 +76,7 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, cli.ChangesPending):
+	case errors.Is(err, cli.ErrChangesPending):
 		return 3
 	case errors.As(err, &wrong), errors.As(err, &misused), strings.HasPrefix(err.Error(), "unknown command"):
 		p.complain(err)

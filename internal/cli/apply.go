@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,9 +15,9 @@ import (
 	"github.com/signet-id/signet/pkg/adminclient"
 )
 
-// ChangesPending is the result of a dry run that was asked to tell whether there is anything to
+// ErrChangesPending is the result of a dry run that was asked to tell whether there is anything to
 // do. It is no failure.
-var ChangesPending = errors.New("there are changes to apply")
+var ErrChangesPending = errors.New("there are changes to apply")
 
 // applyFlags are the flags of apply.
 type applyFlags struct {
@@ -93,7 +92,7 @@ func (c *CLI) apply(ctx context.Context, f applyFlags) error {
 	}
 	if f.dryRun {
 		if f.exitCode && !changes.Plan.Empty() {
-			return ChangesPending
+			return ErrChangesPending
 		}
 		return nil
 	}
@@ -185,7 +184,7 @@ func replace(name string, content []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(tmp, string(content))
+	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), name)

@@ -45,7 +45,7 @@ func list[T any](c *CLI, items iter.Seq2[T, error], columns ...column[T]) error 
 		}
 		n++
 		if rows = append(rows, row); len(rows) == batch {
-			if err := t.print(rows); err != nil {
+			if err := t.write(rows); err != nil {
 				return err
 			}
 			rows = rows[:0]
@@ -55,7 +55,7 @@ func list[T any](c *CLI, items iter.Seq2[T, error], columns ...column[T]) error 
 		fmt.Fprintln(c.Stderr, "There are none.")
 		return nil
 	}
-	return t.print(rows)
+	return t.write(rows)
 }
 
 func listJSON[T any](w io.Writer, items iter.Seq2[T, error]) error {
@@ -114,7 +114,7 @@ func (c *CLI) show(v any, fields ...field) error {
 			}
 		}
 	}
-	return (&table{w: c.Stdout}).print(rows)
+	return (&table{w: c.Stdout}).write(rows)
 }
 
 // say prints a sentence about what was done, unless a program is reading.
@@ -131,7 +131,7 @@ type table struct {
 	widths []int
 }
 
-func (t *table) print(rows [][]string) error {
+func (t *table) write(rows [][]string) error {
 	first := t.widths == nil
 	if first {
 		for _, row := range rows {

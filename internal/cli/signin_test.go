@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ func newTerminal(t *testing.T, app *apptest.App, email string, environ ...string
 				t.Fatalf("not sent back: %s", p.Body)
 			}
 			go func() {
-				if res, err := http.Get(p.Away.String()); err == nil { //nolint:forbidigo // the browser
+				if res, err := http.Get(p.Away.String()); err == nil {
 					_ = res.Body.Close()
 				}
 			}()
@@ -162,6 +163,33 @@ func TestAClientAdministersWithItsSecretFromAFile(t *testing.T) {
 	}
 }
 
+func TestAMachineOfTheInstallationAdministers(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t)
+	const secret = "a-secret-of-a-machine-0123456789"
+	made := app.Admin(t, app.AdminToken(t, apptest.Opal, "signet"), "POST", "/clients", map[string]any{
+		"id": "ops: nightly/1", "name": "Nightly", "grant_types": []string{"client_credentials"}, "audiences": []string{"urn:signet:admin"},
+		"scopes": []string{"installation:read", "installation:manage"}, "secret": secret,
+	})
+	if made.Status != http.StatusCreated {
+		t.Fatalf("%d %s", made.Status, made.Raw)
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	term := newTerminal(t, app, "", EnvURL+"="+app.URL, EnvClientID+"=ops: nightly/1", EnvSecretFile+"="+file)
+	if out := term.must(t, "whoami"); !strings.Contains(out, "ops: nightly/1") || !strings.Contains(out, "installation:manage") {
+		t.Error(out)
+	}
+	if out := term.must(t, "tenant", "create", "initech"); !strings.Contains(out, "initech") {
+		t.Error(out)
+	}
+	if strings.Contains(app.Log.String(), secret) {
+		t.Error("the secret is in the log")
+	}
+}
+
 func TestOnATerminalADestructiveCommandAsks(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "": false} {
@@ -180,7 +208,7 @@ func TestTablesAlignByWhatIsSeen(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tab := table{w: &out, bold: true}
-	if err := tab.print([][]string{{"A", "B"}, {"株式", "x"}, {"é", "y"}, {"e\u0301", "z"}}); err != nil {
+	if err := tab.write([][]string{{"A", "B"}, {"株式", "x"}, {"é", "y"}, {"e\u0301", "z"}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "\x1b[1mA     B\x1b[0m\n株式  x\né     y\ne\u0301     z\n"; out.String() != want {

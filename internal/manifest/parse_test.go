@@ -22,7 +22,7 @@ func TestEveryFaultOfADocumentIsSaidWithItsLine(t *testing.T) {
 		{"a version as text", "version: [1]\n", "version: this signet reads version 1"},
 		{"an unknown key", "version: 1\ntenant: []\n", "line 2: tenant is nothing that can be declared: did you mean tenants?"},
 		{"a key twice", "version: 1\nversion: 1\n", "line 2: version is there twice, first on line 1"},
-		{"an unknown field", "version: 1\ntenants:\n  - slug: a\n    nmae: x\n", "line 4: nmae is no field of a tenant; known are slug, name"},
+		{"an unknown field", "version: 1\ntenants:\n  - slug: a\n    label: x\n", "line 4: label is no field of a tenant; known are slug, name"},
 		{"a spelling", "version: 1\nclients:\n  - id: a\n    redirect-uris: []\n", "line 4: redirect-uris is no field of a client: did you mean redirect_uris?"},
 		{"no key", "version: 1\ntenants:\n  - name: x\n", "line 3: this tenant has no slug"},
 		{"no list", "version: 1\ntenants: {slug: a}\n", "line 2: expected a list of tenants here, each behind a dash"},

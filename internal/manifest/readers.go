@@ -8,13 +8,13 @@ import (
 )
 
 // listed turns a whole list of the API into things.
-func listed[T any](r *remote, k *kind, items iter.Seq2[T, error], key func(T) string, each func(T, *thing) error) (*things, error) {
+func listed[T any](ctx context.Context, r *remote, k *kind, items iter.Seq2[T, error], key func(T) string, each func(T, *thing) error) (*things, error) {
 	out := &things{}
 	for item, err := range items {
 		if err != nil {
 			return nil, err
 		}
-		t, err := r.thing(k, key(item), item)
+		t, err := r.thing(ctx, k, key(item), item)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ func (r *remote) tenants(ctx context.Context, k *kind, want *things, all bool) (
 		return r.inTenant(ctx, k, t, w, all && want == nil)
 	}
 	if all {
-		return listed(r, k, r.api.AllTenants(ctx, adminclient.ListTenantsParams{}), func(a adminclient.Tenant) string { return a.Slug }, each)
+		return listed(ctx, r, k, r.api.AllTenants(ctx, adminclient.ListTenantsParams{}), func(a adminclient.Tenant) string { return a.Slug }, each)
 	}
 	out := &things{}
 	for _, w := range want.list {
@@ -50,7 +50,7 @@ func (r *remote) tenants(ctx context.Context, k *kind, want *things, all bool) (
 		if err != nil {
 			return nil, err
 		}
-		t, err := r.thing(k, a.Slug, a)
+		t, err := r.thing(ctx, k, a.Slug, a)
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func (r *remote) inTenant(ctx context.Context, k *kind, t, want *thing, all bool
 		}
 	}
 	if all || want != nil && want.below[members] != nil {
-		t.below[members], err = listed(r, k.lower(members), r.api.AllMembers(ctx, t.id, adminclient.ListMembersParams{}),
+		t.below[members], err = listed(ctx, r, k.lower(members), r.api.AllMembers(ctx, t.id, adminclient.ListMembersParams{}),
 			func(m adminclient.Member) string { return m.User.Email },
 			func(m adminclient.Member, t *thing) error { t.id = m.User.ID; r.know(m.User); return nil })
 	}
@@ -78,43 +78,29 @@ func (r *remote) inTenant(ctx context.Context, k *kind, t, want *thing, all bool
 }
 
 func (r *remote) roles(ctx context.Context, k *kind, tenant string) (*things, error) {
-	return listed(r, k, r.api.AllRoles(ctx, tenant, adminclient.ListRolesParams{}), func(a adminclient.Role) string { return a.Name }, nil)
+	return listed(ctx, r, k, r.api.AllRoles(ctx, tenant, adminclient.ListRolesParams{}), func(a adminclient.Role) string { return a.Name }, nil)
 }
 
 // resourceServers reads resource servers: all of them, for a role may name any.
 func (r *remote) resourceServers(ctx context.Context, k *kind, want *things, all bool) (*things, error) {
-	if err := r.everyTenant(ctx); err != nil {
-		return nil, err
-	}
-	return listed(r, k, r.api.AllResourceServers(ctx, adminclient.ListResourceServersParams{}), func(a adminclient.ResourceServer) string { return a.Audience },
+	return listed(ctx, r, k, r.api.AllResourceServers(ctx, adminclient.ListResourceServersParams{}), func(a adminclient.ResourceServer) string { return a.Audience },
 		func(a adminclient.ResourceServer, t *thing) (err error) {
 			r.servers[a.Audience] = a.ID
 			if w := want.find(k, a.Audience); all && want == nil || w != nil && w.below[permissions] != nil {
-				t.below[permissions], err = listed(r, k.lower(permissions), r.api.AllPermissions(ctx, a.ID, adminclient.ListPermissionsParams{}),
+				t.below[permissions], err = listed(ctx, r, k.lower(permissions), r.api.AllPermissions(ctx, a.ID, adminclient.ListPermissionsParams{}),
 					func(p adminclient.Permission) string { return p.Slug }, nil)
 			}
 			return err
 		})
 }
 
-// everyTenant learns the slugs of all tenants, which own other things.
-func (r *remote) everyTenant(ctx context.Context) error {
-	for t, err := range r.api.AllTenants(ctx, adminclient.ListTenantsParams{}) {
-		if err != nil {
-			return err
-		}
-		r.slugs[t.ID] = t.Slug
-	}
-	return nil
-}
-
 func (r *remote) templates(ctx context.Context, k *kind, _ *things, _ bool) (*things, error) {
-	return listed(r, k, r.api.AllRoleTemplates(ctx, adminclient.ListRoleTemplatesParams{}), func(a adminclient.RoleTemplate) string { return a.Name }, nil)
+	return listed(ctx, r, k, r.api.AllRoleTemplates(ctx, adminclient.ListRoleTemplatesParams{}), func(a adminclient.RoleTemplate) string { return a.Name }, nil)
 }
 
 func (r *remote) users(ctx context.Context, k *kind, want *things, all bool) (*things, error) {
 	if all {
-		return listed(r, k, r.api.AllUsers(ctx, adminclient.ListUsersParams{}), func(u adminclient.User) string { return u.Email },
+		return listed(ctx, r, k, r.api.AllUsers(ctx, adminclient.ListUsersParams{}), func(u adminclient.User) string { return u.Email },
 			func(u adminclient.User, _ *thing) error { r.know(u); return nil })
 	}
 	out := &things{}
@@ -125,7 +111,7 @@ func (r *remote) users(ctx context.Context, k *kind, want *things, all bool) (*t
 		}
 		for _, u := range page.Items {
 			r.know(u)
-			t, err := r.thing(k, u.Email, u)
+			t, err := r.thing(ctx, k, u.Email, u)
 			if err != nil {
 				return nil, err
 			}
@@ -137,10 +123,7 @@ func (r *remote) users(ctx context.Context, k *kind, want *things, all bool) (*t
 
 func (r *remote) clients(ctx context.Context, k *kind, want *things, all bool) (*things, error) {
 	if all {
-		if err := r.everyTenant(ctx); err != nil {
-			return nil, err
-		}
-		return listed(r, k, r.api.AllClients(ctx, adminclient.ListClientsParams{}), func(c adminclient.ClientRegistration) string { return c.ID },
+		return listed(ctx, r, k, r.api.AllClients(ctx, adminclient.ListClientsParams{}), func(c adminclient.ClientRegistration) string { return c.ID },
 			func(c adminclient.ClientRegistration, t *thing) error {
 				return r.secrets(ctx, k, t, want.find(k, c.ID))
 			})
@@ -157,7 +140,7 @@ func (r *remote) clients(ctx context.Context, k *kind, want *things, all bool) (
 		if c.TenantID != "" {
 			r.slugs[c.TenantID] = c.Tenant
 		}
-		t, err := r.thing(k, c.ID, c)
+		t, err := r.thing(ctx, k, c.ID, c)
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (k *kind) lower(name string) *kind {
 }
 
 // thing turns an object of the API into a thing of a kind.
-func (r *remote) thing(k *kind, key string, v any) (*thing, error) {
+func (r *remote) thing(ctx context.Context, k *kind, key string, v any) (*thing, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r *remote) thing(k *kind, key string, v any) (*thing, error) {
 			continue
 		case "tenant":
 			owner, _ := members["tenant_id"].(string)
-			if t.fields[f.name], err = r.slug(owner); err != nil {
+			if t.fields[f.name], err = r.slug(ctx, owner); err != nil {
 				return nil, err
 			}
 			continue
@@ -104,12 +104,17 @@ func (r *remote) thing(k *kind, key string, v any) (*thing, error) {
 	return t, nil
 }
 
-func (r *remote) slug(id string) (value, error) {
-	slug, known := r.slugs[id]
-	if id != "" && !known {
-		return value{}, fmt.Errorf("the tenant %s is not to be seen", id)
+// slug returns the slug of the tenant that owns something; "" for the installation.
+func (r *remote) slug(ctx context.Context, id string) (value, error) {
+	if slug, known := r.slugs[id]; known || id == "" {
+		return value{v: slug}, nil
 	}
-	return value{v: slug}, nil
+	t, _, err := r.api.GetTenant(ctx, id)
+	if err != nil {
+		return value{}, err
+	}
+	r.slugs[id] = t.Slug
+	return value{v: t.Slug}, nil
 }
 
 // convert turns what JSON says into what a field of the shape holds; nil when it says nothing.

@@ -39,11 +39,11 @@ func (s *Step) last() string { return s.Path[len(s.Path)-1] }
 func once() adminclient.Option { return adminclient.IdempotencyKey(rand.Text()) }
 
 // got is the end of every get.
-func got[T any](r *remote, s *Step, v T, etag string, err error) (*thing, string, error) {
+func got[T any](ctx context.Context, r *remote, s *Step, v T, etag string, err error) (*thing, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	t, err := r.thing(s.kind, s.last(), v)
+	t, err := r.thing(ctx, s.kind, s.last(), v)
 	return t, etag, err
 }
 
@@ -51,7 +51,7 @@ func serverVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 			v, etag, err := r.api.GetResourceServer(ctx, r.servers[s.last()])
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			b, err := body[adminclient.CreateResourceServerBody](with(fields, "audience", s.last(), "name", s.last()))
@@ -100,7 +100,7 @@ func templateVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 			v, etag, err := r.api.GetRoleTemplate(ctx, s.last())
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			b, err := body[adminclient.CreateTemplateBody](with(fields, "name", s.last()))
@@ -135,7 +135,7 @@ func tenantVerbs() verbs {
 	}
 	get := func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 		v, etag, err := r.api.GetTenant(ctx, s.last())
-		return got(r, s, v, etag, err)
+		return got(ctx, r, s, v, etag, err)
 	}
 	return verbs{
 		get: get,
@@ -169,7 +169,7 @@ func roleVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 			v, etag, err := r.api.GetRole(ctx, s.Path[0], s.last())
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			b, err := body[adminclient.CreateRoleBody](with(fields, "name", s.last()))
@@ -201,7 +201,7 @@ func memberVerbs() verbs {
 				return nil, "", err
 			}
 			v, etag, err := r.api.GetMember(ctx, s.Path[0], user)
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			user, err := r.user(ctx, s.last())
@@ -233,7 +233,7 @@ func userVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 			v, etag, err := r.api.GetUser(ctx, r.people[s.kind.fold(s.last())])
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			b, err := body[adminclient.CreateUserBody](with(fields, "email", s.last()))
@@ -261,7 +261,7 @@ func clientVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
 			v, etag, err := r.api.GetClient(ctx, s.last())
-			return got(r, s, v, etag, err)
+			return got(ctx, r, s, v, etag, err)
 		},
 		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			fields = with(fields, "id", s.last(), "name", s.last())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,7 +151,7 @@ func TestAListIsWalkedToItsEnd(t *testing.T) {
 	fail := false
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		if q.Get("slug_prefix") != "a" || q.Has("limit") {
+		if q.Get("slug_prefix") != "a" || q.Get("limit") != "200" {
 			t.Errorf("query %v", q)
 		}
 		switch cursor := q.Get("cursor"); {
@@ -257,5 +258,36 @@ func TestARefusedMachineIsToldWhyAndItsSecretStaysUnsaid(t *testing.T) {
 	}
 	if _, err := ClientCredentials(Machine{Issuer: "http://id.example.com", ClientID: "m", ClientSecret: "x"}); err == nil {
 		t.Error("a secret would be sent unencrypted")
+	}
+}
+
+func TestParametersAreSentAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
+	q := query{}
+	q.list("one", []string{"a", "b"})
+	q.each("many", []string{"a", "b"})
+	q.list("none", nil)
+	q.truth("no", new(bool))
+	q.truth("absent", nil)
+	q.instant("at", time.Date(2026, 1, 31, 12, 0, 0, 5, time.FixedZone("", 3600)))
+	q.number("n", 0)
+	if got, want := url.Values(q).Encode(), "at=2026-01-31T11%3A00%3A00.000000005Z&many=a&many=b&no=false&one=a%2Cb"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsHandedOverAsItComes(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, r.Header.Get("Content-Type")+" "+string(body))
+	})
+	out, err := c.open(t.Context(), call{method: http.MethodPost, path: "/x", stream: strings.NewReader("a,b"), media: "text/csv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	if b, err := io.ReadAll(out); err != nil || string(b) != "text/csv a,b" {
+		t.Errorf("got %q, %v", b, err)
 	}
 }

@@ -61,6 +61,9 @@ func (c *Client) AllAuditEvents(ctx context.Context, params ListAuditEventsParam
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListAuditEvents(ctx, params, opts...)
 	})
 }
@@ -110,6 +113,9 @@ func (c *Client) AllAccess(ctx context.Context, params ListAccessParams, opts ..
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListAccess(ctx, params, opts...)
 	})
 }
@@ -149,6 +155,9 @@ func (c *Client) AllClients(ctx context.Context, params ListClientsParams, opts 
 	return pages(func(cursor string) (Page[ClientRegistration], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListClients(ctx, params, opts...)
 	})
@@ -241,6 +250,9 @@ func (c *Client) AllGrants(ctx context.Context, params ListGrantsParams, opts ..
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListGrants(ctx, params, opts...)
 	})
 }
@@ -306,6 +318,9 @@ func (c *Client) AllResourceServers(ctx context.Context, params ListResourceServ
 	return pages(func(cursor string) (Page[ResourceServer], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListResourceServers(ctx, params, opts...)
 	})
@@ -381,6 +396,9 @@ func (c *Client) AllPermissions(ctx context.Context, resourceServer string, para
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListPermissions(ctx, resourceServer, params, opts...)
 	})
 }
@@ -441,6 +459,9 @@ func (c *Client) AllRoleTemplates(ctx context.Context, params ListRoleTemplatesP
 	return pages(func(cursor string) (Page[RoleTemplate], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListRoleTemplates(ctx, params, opts...)
 	})
@@ -511,6 +532,9 @@ func (c *Client) AllSessions(ctx context.Context, params ListSessionsParams, opt
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListSessions(ctx, params, opts...)
 	})
 }
@@ -558,6 +582,9 @@ func (c *Client) AllTenants(ctx context.Context, params ListTenantsParams, opts 
 	return pages(func(cursor string) (Page[Tenant], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListTenants(ctx, params, opts...)
 	})
@@ -622,6 +649,9 @@ func (c *Client) AllInvitations(ctx context.Context, tenant string, params ListI
 	return pages(func(cursor string) (Page[Invitation], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListInvitations(ctx, tenant, params, opts...)
 	})
@@ -691,6 +721,9 @@ func (c *Client) AllMembers(ctx context.Context, tenant string, params ListMembe
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListMembers(ctx, tenant, params, opts...)
 	})
 }
@@ -749,6 +782,9 @@ func (c *Client) AllRoles(ctx context.Context, tenant string, params ListRolesPa
 	return pages(func(cursor string) (Page[Role], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListRoles(ctx, tenant, params, opts...)
 	})
@@ -848,6 +884,9 @@ func (c *Client) AllUsers(ctx context.Context, params ListUsersParams, opts ...O
 		if cursor != "" {
 			params.Cursor = cursor
 		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
 		return c.ListUsers(ctx, params, opts...)
 	})
 }
@@ -910,6 +949,9 @@ func (c *Client) AllUserMemberships(ctx context.Context, user string, params Lis
 	return pages(func(cursor string) (Page[UserMembership], error) {
 		if cursor != "" {
 			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
 		}
 		return c.ListUserMemberships(ctx, user, params, opts...)
 	})

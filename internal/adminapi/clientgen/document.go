@@ -66,6 +66,7 @@ type schema struct {
 	Enum                 []any              `json:"enum"`
 	Default              any                `json:"default"`
 	ReadOnly             bool               `json:"readOnly"`
+	Maximum              int                `json:"maximum"`
 }
 
 // types is the type keyword: one name or a list of them.

@@ -11,7 +11,7 @@ const small = `{"openapi": "3.1.0", "paths": {
   "/clients": {
     "get": {"operationId": "list-clients", "summary": "List clients.", "parameters": [
         {"in": "query", "name": "cursor", "schema": {"type": "string"}},
-        {"in": "query", "name": "limit", "schema": {"type": "integer", "format": "int64"}},
+        {"in": "query", "name": "limit", "schema": {"type": "integer", "format": "int64", "maximum": 200}},
         {"in": "query", "name": "disabled", "schema": {"type": "boolean"}},
         {"in": "query", "name": "since", "schema": {"type": "string", "format": "date-time"}},
         {"in": "query", "name": "kind", "explode": false, "schema": {"type": ["array", "null"], "items": {"type": "string"}}}],

@@ -251,10 +251,20 @@ func (c *Client) All%[1]s(ctx context.Context, %[3]s, opts ...Option) iter.Seq2[
 		if cursor != "" {
 			params.Cursor = cursor
 		}
-		%[6]s
+		%[5]s%[6]s
 	})
 }
-`, rest, m.name, strings.Join(m.arguments, ", "), m.item, "", m.forward(forwarded))
+`, rest, m.name, strings.Join(m.arguments, ", "), m.item, m.largest(), m.forward(forwarded))
+}
+
+// largest has an iterator ask for the largest pages, unless its caller says otherwise.
+func (m *method) largest() string {
+	for _, p := range m.Parameters {
+		if p.Name == "limit" && p.Schema != nil && p.Schema.Maximum > 0 {
+			return fmt.Sprintf("if params.Limit == 0 {\nparams.Limit = %d\n}\n", p.Schema.Maximum)
+		}
+	}
+	return ""
 }
 
 func (m *method) forward(arguments []string) string {
