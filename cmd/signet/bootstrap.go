@@ -48,9 +48,9 @@ in the database and all in one step. Nothing that exists is changed, except that
 same id is brought up to date; so it can be run again to add another person or client. A person
 who exists joins the tenant and keeps their name and password. The audit log says who was added.
 
-The first person of all administers the whole installation, beside what they do in their tenant:
-somebody has to. Give --installation-admin to add another one, or --installation-admin=false to
-go without.
+As long as nobody does, a new person administers the whole installation, beside what they do in
+their tenant: somebody has to. Give --installation-admin to add another one, or to choose a person
+who exists, and --installation-admin=false to go without.
 
 The password is read from --password-file, or asked for on a terminal, and has to pass the same
 rules as on the hosted pages. The secret of a confidential client is printed once and cannot be
@@ -77,7 +77,7 @@ shown again.`,
 	fl.StringVar(&f.email, "email", "", "e-mail `address` that the person signs in with")
 	fl.StringVar(&f.name, "name", "", "the person's `name`")
 	fl.StringVar(&f.role, "role", "admin", "`role` of the person in the tenant")
-	fl.BoolVar(&f.installationAdmin, flagInstallationAdmin, false, "the person administers the whole installation (yes when nobody does, unless given)")
+	fl.BoolVar(&f.installationAdmin, flagInstallationAdmin, false, "the person administers the whole installation (yes for a new person when nobody does, unless given)")
 	fl.StringVar(&f.passwordFile, "password-file", "", "`file` with the person's password; - is standard input")
 	fl.StringVar(&f.audience, "audience", "", "`URI` of the API that the client's tokens are for")
 	fl.StringVar(&f.client, "client", "", "`id` of the client (a fresh cli_… unless given)")
@@ -132,25 +132,25 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 	} else if n > 0 {
 		return errors.New("the database is not up to date; run signet migrate first")
 	}
-	if !decided {
-		administered, err := db.Administered(ctx)
-		if err != nil {
-			return err
-		}
-		f.installationAdmin = !administered
-	}
-	if f.installationAdmin {
-		in.Users[0].Memberships = append(in.Users[0].Memberships, installation.Membership{Tenant: admin.InstallationTenant, Roles: []string{admin.AdminRole}})
-	}
 	_, existed, err := findPerson(ctx, db, f.email)
 	if err != nil {
 		return err
+	}
+	administered, err := db.Administered(ctx)
+	if err != nil {
+		return err
+	}
+	if !decided { // somebody who was there before keeps a password that whoever runs this may not know
+		f.installationAdmin = !administered && !existed
+	}
+	if f.installationAdmin {
+		in.Users[0].Memberships = append(in.Users[0].Memberships, installation.Membership{Tenant: admin.InstallationTenant, Roles: []string{admin.AdminRole}})
 	}
 	if err := db.Install(ctx, in, now); err != nil {
 		return err
 	}
 	// What was stored is told before anything else can fail: the secret is shown nowhere else.
-	if err := f.report(p.stdout, in, shown, existed); err != nil {
+	if err := f.report(p.stdout, in, shown, existed, administered || f.installationAdmin); err != nil {
 		return err
 	}
 	if err := auditBootstrap(ctx, db, in, now); err != nil {
@@ -159,12 +159,16 @@ func (p *program) bootstrap(ctx context.Context, c config.Config, f bootstrapFla
 	return nil
 }
 
-// report tells what is stored now. existed says that the person was there before.
-func (f bootstrapFlags) report(w io.Writer, in installation.Installation, shown secret.Text, existed bool) error {
+// report tells what is stored now. existed says that the person was there before, administered
+// that somebody looks after the installation.
+func (f bootstrapFlags) report(w io.Writer, in installation.Installation, shown secret.Text, existed, administered bool) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "tenant  %s\nperson  %s (%s)\n", f.tenant, f.email, f.role)
 	if f.installationAdmin {
 		fmt.Fprintf(out, "        administers the whole installation (tenant %s)\n", admin.InstallationTenant)
+	}
+	if !administered {
+		fmt.Fprintln(out, "        nobody administers the installation: run this again with --installation-admin for whoever is to")
 	}
 	if existed {
 		fmt.Fprintf(out, "        person %s exists already; their password was left as it is\n", f.email)

@@ -105,6 +105,7 @@ func TestTheFirstPersonAdministersTheInstallationAndLaterOnesWhenToldTo(t *testi
 		want string
 	}{
 		{[]string{"--email", "bob@acme.example", "--installation-admin=false"}, false, ""},
+		{[]string{"--email", "bob@acme.example"}, false, ""}, // who is there already is not promoted in passing
 		{[]string{"--email", "ada@acme.example"}, true, "ada@acme.example"},
 		{[]string{"--email", "cleo@acme.example"}, false, "ada@acme.example"},
 		{[]string{"--email", "ada@acme.example", "--installation-admin=false"}, false, "ada@acme.example"}, // nothing is taken away
