@@ -142,7 +142,7 @@ func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (t
 	}
 	if c.PermissionsOmitted {
 		i.Observer.PermissionsOmitted()
-		i.Log.WarnContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
+		i.Log.DebugContext(ctx, "access token over budget, permissions left out", "client", n.client.ID, "jti", c.ID, "budget_bytes", i.TokenBudget)
 	}
 	i.reportOmitted(ctx, p, n.client.ID, claims.AccessToken)
 	expires := time.Unix(c.Expiry, 0)

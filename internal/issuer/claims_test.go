@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,10 +29,11 @@ func (paper) Sign(_ context.Context, alg keys.Algorithm, typ string, payload []b
 type counter struct {
 	Observer
 	omitted int
+	claims  []string
 }
 
-func (c *counter) PermissionsOmitted()  { c.omitted++ }
-func (c *counter) ClaimsOmitted(string) {}
+func (c *counter) PermissionsOmitted()         { c.omitted++ }
+func (c *counter) ClaimsOmitted(reason string) { c.claims = append(c.claims, reason) }
 
 var (
 	noon   = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -156,6 +158,63 @@ func TestNoTokenWithPermissionsExceedsTheBudget(t *testing.T) {
 	if full == 0 || omitted == 0 {
 		t.Errorf("%d full and %d without", full, omitted)
 	}
+}
+
+// The log is not for whoever has tokens issued to fill: there may be thousands a second of them.
+func TestATokenThatLeavesSomethingOutIsCountedAndNotLogged(t *testing.T) {
+	t.Parallel()
+	i, seen := press(600)
+	var log bytes.Buffer
+	i.Log = slog.New(slog.NewTextHandler(&log, nil))
+	n := declaring(person([]string{"openid"}, nil, directory.Permission{Audience: "https://orders.example", Slug: strings.Repeat("p", 600)}),
+		`{"name": "failing", "value": "${1 + tenant.attributes.nothing.there}", "tokens": ["access_token", "id_token"]}`,
+		`{"name": "long", "value": "`+strings.Repeat("x", 600)+`", "tokens": ["access_token", "id_token"]}`)
+	n.audiences = []string{"https://orders.example"}
+	token, _, _, err := i.accessToken(t.Context(), n, noon)
+	if err == nil {
+		_, err = i.idToken(t.Context(), n, token, noon)
+	}
+	if err != nil || seen.omitted != 1 || fmt.Sprint(seen.claims) != "[failed budget failed budget]" {
+		t.Errorf("counted %d and %v, %v", seen.omitted, seen.claims, err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("logged:\n%s", log.String())
+	}
+}
+
+func TestIntrospectionSaysWhatTheTokenHadNoRoomFor(t *testing.T) {
+	t.Parallel()
+	n := declaring(person([]string{"openid"}, []string{"https://orders.example"}), `{"name": "for", "value": "${audience}"}`)
+	roomy, _ := press(4096)
+	_, want, err := roomy.accessPayload(n, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow, _ := press(1)
+	c, p, err := narrow.accessPayload(n, noon)
+	if err != nil || fmt.Sprint(c.ClaimsOmitted) != "[for]" {
+		t.Fatalf("left out %v, %v", c.ClaimsOmitted, err)
+	}
+	answer, err := narrow.withFull(p.json, c, n.client, n.subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(b []byte) (out struct{ For []string }) {
+		if err := json.Unmarshal(b, &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got, want := said(answer), said(want.json); len(want.For) == 0 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("introspection says %v, the token would have said %v", got, want)
+	}
+}
+
+// declaring has the client of n declare claims.
+func declaring(n *issuance, mappings ...string) *issuance {
+	n.client.Claims = json.RawMessage("[" + strings.Join(mappings, ",") + "]")
+	n.client.Declare(nil)
+	return n
 }
 
 func TestAnAudienceIsAStringOrAnArray(t *testing.T) {

@@ -55,17 +55,18 @@ func appendMember(object []byte, name string, value []byte) []byte {
 	return append(append(object, value...), '}')
 }
 
-// reportOmitted has everybody know who may have to do something about it.
+// reportOmitted has everybody know who may have to do something about it: the metrics call, and the
+// preview or the log at debug says why. A line for every token would drown all others.
 func (i *Issuer) reportOmitted(ctx context.Context, p said, c client.ID, t claims.Token) {
 	for _, f := range p.faults {
-		i.Log.WarnContext(ctx, "declared claim left out", "claim", f.Name, "declared_by", f.Origin.Audience, "token", t, "client", c, "error", f.Err)
+		i.Log.DebugContext(ctx, "declared claim left out", "claim", f.Name, "declared_by", f.Origin.Audience, "token", t, "client", c, "error", f.Err)
 	}
 	if len(p.faults) > 0 {
 		i.Observer.ClaimsOmitted("failed")
 	}
 	if len(p.overBudget) > 0 {
 		i.Observer.ClaimsOmitted("budget")
-		i.Log.WarnContext(ctx, "token over budget, declared claims left out", "token", t, "client", c, "budget_bytes", i.TokenBudget)
+		i.Log.DebugContext(ctx, "token over budget, declared claims left out", "token", t, "client", c, "budget_bytes", i.TokenBudget)
 	}
 }
 
@@ -96,7 +97,7 @@ func factsOf(c client.Client, s *directory.Subject, scopes, audiences []string) 
 
 // withFull returns the answer to an introspection with what its token had no room for: the
 // permissions, and those declared claims that can be evaluated now. s is nil for machines.
-func withFull(answer []byte, t accessClaims, c client.Client, s *directory.Subject) ([]byte, error) {
+func (i *Issuer) withFull(answer []byte, t accessClaims, c client.Client, s *directory.Subject) ([]byte, error) {
 	replaced := map[string]json.RawMessage{}
 	if t.PermissionsOmitted && s != nil {
 		permissions, err := json.Marshal(s.PermissionsFor(t.Audience))
@@ -107,8 +108,9 @@ func withFull(answer []byte, t accessClaims, c client.Client, s *directory.Subje
 		answer = appendMember(slices.Clone(answer), "permissions", permissions)
 	}
 	if len(t.ClaimsOmitted) > 0 {
-		// The issuer is among the audiences of a token that opens /userinfo; nothing is declared by it.
-		declared, _ := c.Declared.Evaluate(claims.AccessToken, factsOf(c, s, t.scopes(), t.Audience))
+		// The issuer is among the audiences of a token that opens /userinfo, and no resource server.
+		resources := slices.DeleteFunc(slices.Clone(t.Audience), func(a string) bool { return a == i.URL })
+		declared, _ := c.Declared.Evaluate(claims.AccessToken, factsOf(c, s, t.scopes(), resources))
 		missing := slices.Clone(t.ClaimsOmitted)
 		answer = slices.Clone(answer)
 		for _, d := range declared {

@@ -84,7 +84,7 @@ func (i *Issuer) introspect(r *http.Request, token string, caller client.Client)
 	if err != nil {
 		return nil, err
 	}
-	return withFull(c.answer, c.accessClaims, registered, subject)
+	return i.withFull(c.answer, c.accessClaims, registered, subject)
 }
 
 // introspectRefresh answers for a genuine refresh token: only its own client may know, and only
