@@ -132,7 +132,7 @@ type createUser struct {
 		Disabled      bool            `json:"disabled,omitempty"`
 		Password      string          `json:"password,omitempty" maxLength:"1024" writeOnly:"true" doc:"Judged by the rules for new passwords. Without one, and without password_hash, the person sets one by a link: see password-reset."`
 		PasswordHash  string          `json:"password_hash,omitempty" maxLength:"512" writeOnly:"true" doc:"Instead of a password: its hash, as another system stored it."`
-		Memberships   []newMembership `json:"memberships,omitempty" maxItems:"1000" doc:"Made together with the account: all of it or nothing."`
+		Memberships   []newMembership `json:"memberships,omitempty" maxItems:"200" doc:"Made together with the account: all of it or nothing."`
 	}
 }
 

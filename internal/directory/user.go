@@ -18,7 +18,7 @@ import (
 const (
 	MaxPicture     = 2048 // bytes of the URL
 	maxLocale      = 35   // bytes; RFC 5646 §4.4.1
-	MaxMemberships = 1000 // made together with an account
+	MaxMemberships = 200  // made together with an account
 )
 
 // Check says what is wrong with an account, each fault as an admin.FieldError.
