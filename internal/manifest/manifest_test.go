@@ -14,10 +14,10 @@ import (
 	"github.com/signet-id/signet/pkg/adminclient"
 )
 
-// nothing is an environment and a directory without secrets.
+// nothing is an environment and a directory without secrets, save that of the example.
 func nothing() manifest.Secrets {
 	return manifest.Secrets{
-		Env:  func(string) (string, bool) { return "", false },
+		Env:  func(name string) (string, bool) { return apptest.Password, name == "NORA_PASSWORD" },
 		File: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
 }
@@ -153,11 +153,11 @@ func TestTheExampleIsACompanyOfTwoOrganizations(t *testing.T) {
 	}
 	apply(t, api, example, manifest.Options{})
 	unchanged(t, api, example)
-	ada, err := api.ListUsers(t.Context(), adminclient.ListUsersParams{Email: "ada@acme.example"})
-	if err != nil || len(ada.Items) != 1 {
-		t.Fatalf("%v, %v", ada, err)
+	nora, err := api.ListUsers(t.Context(), adminclient.ListUsersParams{Email: "nora@example.com"})
+	if err != nil || len(nora.Items) != 1 {
+		t.Fatalf("%v, %v", nora, err)
 	}
-	member, err := adminclient.Collect(api.AllUserMemberships(t.Context(), ada.Items[0].ID, adminclient.ListUserMembershipsParams{}))
+	member, err := adminclient.Collect(api.AllUserMemberships(t.Context(), nora.Items[0].ID, adminclient.ListUserMembershipsParams{}))
 	if err != nil || len(member) != 2 {
 		t.Errorf("memberships: %v, %v", member, err)
 	}

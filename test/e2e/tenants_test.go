@@ -3,46 +3,81 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/signet-id/signet/internal/apptest"
-	"github.com/signet-id/signet/internal/demo/orders"
-	"github.com/signet-id/signet/internal/installation"
+	"github.com/signet-id/signet/internal/demo/frontend"
 	"github.com/signet-id/signet/test/browsertest"
+	"github.com/signet-id/signet/test/nodetest"
 )
-
-// company is tenants with their roles and people, as an operator would describe them.
-type company func(t *testing.T) installation.Installation
 
 const nora = "nora@example.com"
 
-// twoTenants is a company with a house in the north and one in the south. Nora runs the one and
-// looks at the other.
-func twoTenants(t *testing.T) installation.Installation {
+// applyExample has the installation be as the example file says, by the command line, and returns
+// an administrator's token.
+func applyExample(t *testing.T, w world) string {
 	t.Helper()
-	may := func(slugs ...string) (out []installation.PermissionRef) {
-		for _, s := range slugs {
-			out = append(out, installation.PermissionRef{Audience: apptest.Orders, Slug: s})
+	token := w.AdminToken(t, apptest.Opal, "signet")
+	environ := append(os.Environ(), "SIGNET_URL="+w.URL, "SIGNET_TOKEN="+token, "NORA_PASSWORD="+apptest.Password, "XDG_CONFIG_HOME="+t.TempDir())
+	for _, step := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--dry-run"}, "+ tenant north"},
+		{nil, "Done."},
+		{nil, "Nothing to do"},
+	} {
+		out := run(t, environ, append([]string{"apply", "-f", filepath.Join(nodetest.Root(t), "examples", "signet.yaml")}, step.args...)...)
+		if !strings.Contains(out, step.says) {
+			t.Fatalf("signet apply %v does not say %q:\n%s", step.args, step.says, out)
 		}
-		return out
 	}
-	return installation.Installation{
-		ResourceServers: []installation.ResourceServer{{Audience: apptest.Orders, Name: "Orders", Permissions: []installation.Permission{
-			{Slug: orders.Read}, {Slug: orders.Write}, {Slug: orders.Refund},
-		}}},
-		Tenants: []installation.Tenant{
-			{Slug: "north", Name: "Northern House", Roles: []installation.Role{
-				{Name: "manager", Permissions: may(orders.Read, orders.Write, orders.Refund)},
-			}},
-			{Slug: "south", Name: "Southern House", Roles: []installation.Role{
-				{Name: "bookkeeper", Permissions: may(orders.Read)},
-			}},
-		},
-		Users: []installation.User{{
-			Email: nora, EmailVerified: true, Name: "Nora Haas", PasswordHash: apptest.Installation(t).Users[0].PasswordHash,
-			Memberships: []installation.Membership{{Tenant: "north", Roles: []string{"manager"}}, {Tenant: "south", Roles: []string{"bookkeeper"}}},
-		}},
+	return token
+}
+
+// run runs the signet program and returns what it prints.
+func run(t *testing.T, environ []string, args ...string) string {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Env = environ
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("signet %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// TestThePreviewExplainsEachClaimOfTheExample asks why Nora's token would say what it says.
+func TestThePreviewExplainsEachClaimOfTheExample(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t)
+	token := applyExample(t, w)
+	environ := append(os.Environ(), "SIGNET_URL="+w.URL, "SIGNET_TOKEN="+token, "XDG_CONFIG_HOME="+t.TempDir())
+	out := run(t, environ, "token", "preview", "-t", "north", "--user", nora, "--client", frontendClient)
+	for _, why := range []string{
+		"tenant", "north", "role manager (given by usr_", "which includes clerk, which has orders:read of https://orders.example",
+		"which has orders:refund of https://orders.example", "the account", "the tenant",
+	} {
+		if !strings.Contains(out, why) {
+			t.Errorf("the preview does not say %q:\n%s", why, out)
+		}
+	}
+	claims, reasons, ok := strings.Cut(out, "BECAUSE OF")
+	if !ok {
+		t.Fatalf("no reasons:\n%s", out)
+	}
+	for line := range strings.Lines(claims) {
+		if name, _, ok := strings.Cut(line, " "); ok && name != "" && name != "(size)" && name != "CLAIM" && !strings.Contains(reasons, "\n"+name+" ") {
+			t.Errorf("the claim %s is not explained:\n%s", name, out)
+		}
 	}
 }
 
@@ -59,7 +94,8 @@ func place(tab *browsertest.Tab, customer string) {
 // service that says so has nothing but the token.
 func TestBrowserOnePersonWorksInTwoTenantsAsHerRolesThereAllow(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, twoTenants)
+	w := startWorld(t, frontend.Organization{Slug: "north", Name: "Northern House"}, frontend.Organization{Slug: "south", Name: "Southern House"})
+	applyExample(t, w)
 	tab := browsertest.Open(t, browsertest.Start(t), false)
 
 	// In the north she is a manager: she takes an order and refunds it.
@@ -70,7 +106,7 @@ func TestBrowserOnePersonWorksInTwoTenantsAsHerRolesThereAllow(t *testing.T) {
 	tab.Click(".main-action")
 	tab.ClickText("Northern House")
 	tab.See("[data-testid=signed-in]")
-	shows(t, tab, "Northern House", "manager", "orders:readorders:refundorders:write")
+	shows(t, tab, "Northern House", "clerkmanager", "orders:readorders:refundorders:write")
 	place(tab, "Zebedee")
 	tab.Until(`document.querySelector('[data-testid=notice]')?.textContent.includes('has been created')`)
 	tab.Click("[data-testid=refund]")

@@ -26,21 +26,15 @@ type world struct {
 const frontendClient = "demo-frontend"
 
 // startWorld starts it with more tenants and people than the default ones.
-func startWorld(t *testing.T, more ...company) world {
+func startWorld(t *testing.T, more ...frontend.Organization) world {
 	t.Helper()
 	page, service := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
 	w := world{
 		frontend: "http://" + strings.Replace(page.Listener.Addr().String(), "127.0.0.1", "localhost", 1),
 		orders:   "http://" + service.Listener.Addr().String(),
 	}
-	places := []frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}}
+	places := append([]frontend.Organization{{Slug: "acme", Name: "Acme"}, {Slug: "globex", Name: "Globex"}}, more...)
 	var extra installation.Installation
-	for _, c := range more {
-		extra = c(t)
-		for _, tenant := range extra.Tenants {
-			places = append(places, frontend.Organization{Slug: tenant.Slug, Name: tenant.Name})
-		}
-	}
 	extra.Clients = []installation.Client{
 		{Client: client.Client{
 			ID: frontendClient, Name: "Orders", AuthMethod: client.AuthNone, SkipConsent: true,
