@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/signet-id/signet/internal/apptest"
@@ -193,5 +194,36 @@ func TestRolesOfTheInstallationAreGivenByItsAdministratorsAlone(t *testing.T) {
 	}
 	if got := a.Admin(t, token, http.MethodPost, "/tenants/signet/invitations", map[string]any{"email": "eve@signet.example", "roles": []string{"admin"}}); got.Status != http.StatusForbidden {
 		t.Errorf("inviting: %d %s", got.Status, got.Raw)
+	}
+}
+
+func TestOfTwoAdministratorsWhoRemoveEachOtherOneStays(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	const chosen = "seven quiet lanterns by the harbour"
+	done(t, a.Admin(t, opal, http.MethodPost, "/users", map[string]any{
+		"email": "second@acme.example", "password": chosen, "memberships": []any{map[string]any{"tenant": "acme", "roles": []string{"admin"}}},
+	}))
+	tokens := []string{a.AdminToken(t, apptest.Ada, "acme"), a.AdminTokenFor(t, "second@acme.example", chosen, "acme")}
+	others := []string{userID(t, a, opal, "second@acme.example"), userID(t, a, opal, apptest.Ada)}
+	var wg sync.WaitGroup
+	answers := make([]apptest.Answer, 2)
+	for i := range answers {
+		wg.Go(func() { answers[i] = a.Admin(t, tokens[i], http.MethodDelete, "/tenants/acme/members/"+others[i], nil) })
+	}
+	wg.Wait()
+	removed := 0
+	for _, got := range answers {
+		switch got.Status {
+		case http.StatusNoContent:
+			removed++
+		case http.StatusConflict, http.StatusUnauthorized: // too late: either the last one, or out already
+		default:
+			t.Errorf("%d %s", got.Status, got.Raw)
+		}
+	}
+	if left := column(a.Admin(t, opal, http.MethodGet, "/tenants/acme/members?role=admin", nil), "email"); removed != 1 || len(left) != 1 {
+		t.Errorf("%d removed, left %v", removed, left)
 	}
 }
