@@ -50,14 +50,14 @@ an OAuth 2 and OpenID Connect authorization server that needs nothing but Postgr
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.PersistentFlags().StringVarP(&p.configFile, "config", "c", p.getenv(config.FileVariable),
-		"YAML `file` with settings; the environment wins over it ("+config.FileVariable+")")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a server:"}, &cobra.Group{ID: "administer", Title: "Administer one:"})
 	for _, cmd := range p.commands() {
 		cmd.GroupID = "run"
+		cmd.PersistentFlags().StringVarP(&p.configFile, "config", "c", p.getenv(config.FileVariable),
+			"YAML `file` with settings; the environment wins over it ("+config.FileVariable+")")
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range p.administration().Commands() {
