@@ -102,6 +102,23 @@ func TestForAMachineWhatConcernsAPersonIsNull(t *testing.T) {
 	}
 }
 
+func TestEveryElementOnceInTheOrderInWhichTheyCame(t *testing.T) {
+	t.Parallel()
+	for template, want := range map[string]string{
+		`"${uniq(concat(['b', 'a'], ['b', 'c']))}"`:        `["b","a","c"]`,
+		`"${uniq([1, 1.0, '1', true, nil, 2.5, 2.5])}"`:    `[1,"1",true,null,2.5]`,
+		`"${len(uniq(roles)) == len(roles)}"`:              `true`,
+		`"${filter(uniq(roles), # matches '^a') | len()}"`: `1`,
+	} {
+		if got, err := value(t, template, ada()); err != nil || got != want {
+			t.Errorf("%s is %s, %v; want %s", template, got, err, want)
+		}
+	}
+	if got, err := value(t, `"${uniq([roles])}"`, ada()); err == nil {
+		t.Errorf("of lists: %s", got)
+	}
+}
+
 func TestWhatFailsLeavesTheClaimOut(t *testing.T) {
 	t.Parallel()
 	for what, template := range map[string]string{
@@ -194,6 +211,15 @@ func TestWhatADeclarationMayNotHoldIsRefusedWithItsField(t *testing.T) {
 		"a loop in a call in a loop":  {"claims[1].value", one("x", `"${map(roles, len(filter(roles, true)))}"`)},
 		"a pattern out of data":       {"claims[1].value", one("x", `"${user.name matches tenant.name}"`)},
 		"a pattern that is none":      {"claims[1].value", one("x", `"${user.name matches '('}"`)},
+		"a pattern of many steps":     {"claims[1].value", one("x", `"${user.name matches '(.{0,900})?y'}"`)},
+		"a pattern for each element":  {"claims[1].value", one("x", `"${filter(roles, user.name matches 'a*b')}"`)},
+		"the unlike of each element":  {"claims[1].value", one("x", `"${filter(roles, # in uniq(permissions))}"`)},
+		"an unknown name as text":     {"claims[1].value", one("x", `"${string(env)}"`)},
+		"an unknown name in a list":   {"claims[1].value", one("x", `"${join([env], '')}"`)},
+		"an unknown fact as text":     {"claims[1].value", one("x", `"${string(user.password)}"`)},
+		"an unknown fact in a list":   {"claims[1].value", one("x", `"${uniq([user['password']])}"`)},
+		"everything at once":          {"claims[1].value", one("x", `"${$env}"`)},
+		"a part of everything":        {"claims[1].value", one("x", `"${$env['user'].email}"`)},
 		"text repeated":               {"claims[1].value", one("x", `"${repeat('a', 1000)}"`)},
 		"a list in text":              {"claims[1].value", one("x", `"${len(1)}"`)},
 		"a long expression":           {"claims[1].value", one("x", `"${'`+strings.Repeat("a", 1000)+`'}"`)},
