@@ -12,6 +12,7 @@
 //	template.go  templates: reading and writing them
 //	language.go  expressions: what they may call and how much they may use
 //	facts.go     what expressions see
+//	compiler.go  templates that are compiled once for all
 //	set.go       what a client's tokens get
 //	forecast.go  how large a token will be
 //	preview.go   what a token would say and why

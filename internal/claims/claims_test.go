@@ -32,7 +32,9 @@ func value(t *testing.T, template string, f claims.Facts) (string, error) {
 	if err := claims.Check(m); err != nil {
 		t.Fatalf("%s: %v", template, err)
 	}
-	got, faults := claims.NewSet(m, nil).Evaluate(claims.AccessToken, f)
+	compiler := claims.NewCompiler()
+	_, _ = claims.NewSet(compiler, m, nil).Evaluate(claims.AccessToken, claims.Facts{}) // of which nothing may stay
+	got, faults := claims.NewSet(compiler, m, nil).Evaluate(claims.AccessToken, f)
 	switch {
 	case len(faults) > 0:
 		return "", faults[0].Err
@@ -276,7 +278,7 @@ func TestAResourceServersClaimGoesBeforeTheClientsAndOnlyToItsAudience(t *testin
 		return claims.Mapping{Name: name, Value: json.RawMessage(value), Tokens: tokens}
 	}
 	both := []claims.Token{claims.AccessToken, claims.IDToken}
-	s := claims.NewSet(
+	s := claims.NewSet(nil,
 		[]claims.Mapping{m("plan", `"client"`), m("own", `1`, both...), m("Exp", `1`), m("id", `1`, claims.IDToken)},
 		[]claims.Declaration{
 			{Audience: "a", Claims: []claims.Mapping{m("plan", `"a"`, both...)}},
@@ -307,7 +309,7 @@ func TestAResourceServersClaimGoesBeforeTheClientsAndOnlyToItsAudience(t *testin
 			t.Errorf("%s for %v: %s, want %s", c.token, c.audience, strings.Join(said, " "), c.want)
 		}
 	}
-	if (*claims.Set)(nil).Declares(claims.AccessToken) || claims.NewSet(nil, nil) != nil {
+	if (*claims.Set)(nil).Declares(claims.AccessToken) || claims.NewSet(nil, nil, nil) != nil {
 		t.Error("nothing is declared")
 	}
 }
@@ -326,9 +328,10 @@ func FuzzTemplate(f *testing.F) {
 		if claims.Check(m) != nil {
 			return
 		}
+		compiler := claims.NewCompiler()
 		for _, facts := range []claims.Facts{ada(), {}} {
-			got, faults := claims.NewSet(m, nil).Evaluate(claims.AccessToken, facts)
-			again, _ := claims.NewSet(m, nil).Evaluate(claims.AccessToken, facts)
+			got, faults := claims.NewSet(compiler, m, nil).Evaluate(claims.AccessToken, facts)
+			again, _ := claims.NewSet(compiler, m, nil).Evaluate(claims.AccessToken, facts)
 			if len(got)+len(faults) > 1 || len(got) != len(again) {
 				t.Fatalf("%s: %v, %v, %v", template, got, faults, again)
 			}

@@ -36,6 +36,7 @@ type Fault struct {
 // empty.
 type Set struct {
 	declared []declared
+	compiler *Compiler
 	compile  sync.Once
 }
 
@@ -50,9 +51,9 @@ type declared struct {
 
 // NewSet returns the claims of a client and of the resource servers that its tokens may be for,
 // which only the installation's own may declare: the caller leaves the others out. What is
-// declared is compiled when it is first needed.
-func NewSet(client []Mapping, resources []Declaration) *Set {
-	s := &Set{}
+// declared is compiled when it is first needed, by c, which may be nil.
+func NewSet(c *Compiler, client []Mapping, resources []Declaration) *Set {
+	s := &Set{compiler: c}
 	for _, r := range resources {
 		for _, m := range r.Claims {
 			s.declared = append(s.declared, declared{Mapping: m, origin: Origin{r.Audience}})
@@ -95,7 +96,7 @@ func (s *Set) Evaluate(t Token, f Facts) (out []Claim, faults []Fault) {
 	s.compile.Do(func() {
 		for i := range s.declared {
 			d := &s.declared[i]
-			d.template, d.fault = parseTemplate(d.Value)
+			d.template, d.fault = s.compiler.template(d.Value)
 			d.lower = strings.ToLower(d.Name)
 			// Reserved names were refused when they were declared; a restored backup or a newer
 			// list of them must not change what a token means.

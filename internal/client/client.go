@@ -82,12 +82,12 @@ type Filter struct {
 // Declare sets what tokens of the client say besides: what it declares, unless a tenant owns it,
 // and what resource servers declare, which must be the installation's own. What cannot be read is
 // left out; it was checked when it was stored.
-func (c *Client) Declare(resources []claims.Declaration) {
+func (c *Client) Declare(compiler *claims.Compiler, resources []claims.Declaration) {
 	var own []claims.Mapping
 	if c.Tenant.IsZero() {
 		own, _ = claims.Read(c.Claims)
 	}
-	c.Declared = claims.NewSet(own, resources)
+	c.Declared = claims.NewSet(compiler, own, resources)
 }
 
 // Secret is a stored client secret: only its digest.

@@ -45,7 +45,7 @@ func (i *Issuer) usual(h claims.Holding, audience string) *issuance {
 	}
 	begun := session.New(user.ID, now, session.Lifetimes{})
 	n := &issuance{
-		client:  client.Client{ID: client.ID("cli_" + strings.Repeat("0", 26)), Name: "Usual Application", Declared: claims.NewSet(h.Own, h.Declarations)},
+		client:  client.Client{ID: client.ID("cli_" + strings.Repeat("0", 26)), Name: "Usual Application", Declared: claims.NewSet(nil, h.Own, h.Declarations)},
 		scopes:  []string{scopeOpenID, "profile", "email"},
 		subject: &s,
 		grant:   grant.Grant{ID: id.NewGrant(now), Session: begun.ID, ACR: begun.ACR, AMR: begun.AMR, AuthenticatedAt: now},

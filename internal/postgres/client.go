@@ -40,7 +40,7 @@ func (s Clients) FindClient(ctx context.Context, clientID client.ID) (client.Cli
 	if err := json.Unmarshal(row.Declarations, &declarations); err != nil {
 		return client.Client{}, fmt.Errorf("read declared claims of client %s: %w", clientID, err)
 	}
-	c.Declare(declarations)
+	c.Declare(s.db.templates, declarations)
 	return c, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/revocation"
@@ -27,6 +28,8 @@ type DB struct {
 	q    *sqlcgen.Queries
 	cut  func(revocation.Cutoff) // nil: nobody on this replica asks
 	now  func() time.Time        // the clock of cut
+
+	templates *claims.Compiler // of declared claims, for all clients that are read here
 }
 
 // Config says how to connect.
@@ -61,7 +64,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &DB{pool: pool, q: sqlcgen.New(pool)}, nil
+	return &DB{pool: pool, q: sqlcgen.New(pool), templates: claims.NewCompiler()}, nil
 }
 
 // OnCutoff has f told of each cutoff that this replica stores, before the call that stored it
