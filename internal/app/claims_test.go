@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signet-id/signet/internal/apptest"
 )
@@ -427,5 +428,23 @@ func TestWhoEditsARoleOrAClaimLearnsHowLargeTokensGet(t *testing.T) {
 	}
 	if f := forecast(a.Admin(t, opal, http.MethodGet, "/tenants/acme/roles/clerk", nil)); f[apptest.Orders]["over_budget"] != true {
 		t.Errorf("a clerk with large claims: %v", f)
+	}
+}
+
+func TestWhatAResourceServerDeclaresIsInTokensOfEveryReplicaAtOnce(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	says := func() any {
+		return apptest.Claims(t, ownToken(t, a, "machine", apptest.Secret.Reveal()).Text("access_token"))["level"]
+	}
+	if got := says(); got != nil {
+		t.Fatal(got)
+	}
+	// As another replica would do it: the database alone tells of it.
+	exec(t, a, `UPDATE resource_server SET claims = '[{"name": "level", "value": 3}]' WHERE audience = $1`, apptest.Orders)
+	begun := time.Now()
+	eventually(t, "declared", func() bool { return says() == 3.0 })
+	if waited := time.Since(begun); waited > 15*time.Second {
+		t.Errorf("only after %v: it was not heard of, what is kept ran out", waited)
 	}
 }
