@@ -213,7 +213,7 @@ func TestIntrospectionSaysWhatTheTokenHadNoRoomFor(t *testing.T) {
 // declaring has the client of n declare claims.
 func declaring(n *issuance, mappings ...string) *issuance {
 	n.client.Claims = json.RawMessage("[" + strings.Join(mappings, ",") + "]")
-	n.client.Declare(nil)
+	n.client.Declare(nil, nil)
 	return n
 }
 
