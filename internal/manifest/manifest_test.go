@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -265,4 +267,75 @@ func TestACancelledApplicationEnds(t *testing.T) {
 	}
 	apply(t, api, []byte(odd), manifest.Options{}) // goes on from there
 	unchanged(t, api, []byte(odd))
+}
+
+func TestBothSecretsOfAClientAreReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t)
+	api := administrator(t, app)
+	source := nothing()
+	source.Env = func(name string) (string, bool) { return "the secret that is called " + name + " 0123456789", true }
+	document := func(names string) *manifest.Comparison {
+		t.Helper()
+		d, err := manifest.Parse("test.yaml", []byte("version: 1\nclients:\n  - {id: 'ma: chine', name: M, grant_types: [client_credentials], secrets: ["+names+"]}\n"), source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := manifest.Compare(t.Context(), api, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	works := func(name string) bool {
+		secret, _ := source.Env(name)
+		out := app.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *http.Request) {
+			r.SetBasicAuth(url.QueryEscape("ma: chine"), url.QueryEscape(secret))
+		})
+		return out.Error() != "invalid_client"
+	}
+	for _, step := range []struct {
+		names string
+		good  []string
+		bad   []string
+	}{
+		{"{env: A}", []string{"A"}, []string{"B"}},
+		{"{env: A}, {env: B}", []string{"A", "B"}, nil},
+		{"{env: C}, {env: D}", []string{"C", "D"}, []string{"A", "B"}},
+		{"{env: E}", []string{"E"}, []string{"A", "B", "C", "D"}},
+	} {
+		if err := document(step.names).Apply(t.Context(), manifest.Options{AllowLoss: true}); err != nil {
+			t.Fatalf("%s: %v", step.names, err)
+		}
+		if plan := document(step.names).Plan; !plan.Empty() {
+			t.Errorf("%s: there is something to do:\n%s", step.names, printed(t, plan))
+		}
+		for _, name := range step.good {
+			if !works(name) {
+				t.Errorf("%s: %s is refused", step.names, name)
+			}
+		}
+		for _, name := range step.bad {
+			if works(name) {
+				t.Errorf("%s: %s still works", step.names, name)
+			}
+		}
+	}
+	if strings.Contains(app.Log.String(), "the secret that is called") {
+		t.Error("a secret is in the log")
+	}
+}
+
+func TestATenantThatACompleteListDoesNotHaveIsDeletedWithAllInIt(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	document := []byte("version: 1\ncomplete: [tenants]\ntenants:\n  - slug: acme\n")
+	if text := printed(t, compare(t, api, document).Plan); text != "- tenant globex\n0 to create, 0 to change, 1 to delete.\n" {
+		t.Errorf("the plan is\n%s", text)
+	}
+	apply(t, api, document, manifest.Options{AllowLoss: true})
+	unchanged(t, api, document)
+	if _, _, err := api.GetTenant(t.Context(), "globex"); !adminclient.IsNotFound(err) {
+		t.Errorf("globex is still there: %v", err)
+	}
 }
