@@ -349,3 +349,20 @@ func TestAnAdministratorOfTheInstallationHasLinksSentToPeople(t *testing.T) {
 		t.Errorf("a disabled account: %d %s", out.Status, out.Raw)
 	}
 }
+
+// Whoever chose a name that no administrator may give could not be edited any more, nor disabled.
+func TestANameChosenOnAnInvitationKeepsTheRulesOfTheAdministration(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	ada, opal := a.AdminToken(t, apptest.Ada, "acme"), a.AdminToken(t, apptest.Opal, "signet")
+	invitationID, link := invite(t, a, ada, "hedy@acme.example")
+	b := a.Browser(t)
+	if p := register(t, b, b.Get(link), "Hedy\u0085 \u009bLamarr\n", nextPassword); p.URL.Path != "/account" {
+		t.Fatalf("%d at %s:\n%s", p.Status, p.URL, p.Body)
+	}
+	hedy := "/users/" + a.Admin(t, ada, http.MethodGet, "/tenants/acme/invitations/"+invitationID, nil).Text("accepted_by")
+	got := a.Admin(t, opal, http.MethodPatch, hedy, map[string]any{"disabled": true}, "If-Match: *")
+	if got.Status != http.StatusOK || got.Text("disabled_at") == "" || got.Text("name") != "Hedy Lamarr" {
+		t.Errorf("%d %s", got.Status, got.Raw)
+	}
+}

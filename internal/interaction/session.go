@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/errdefs"
@@ -202,7 +203,7 @@ const maxUserAgent = 256 // bytes
 // clip returns at most n bytes of s as valid UTF-8 without control characters.
 func clip(s string, n int) string {
 	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if unicode.IsControl(c) {
 			return -1
 		}
 		return c
