@@ -20,7 +20,8 @@ const (
 	MaxDescription     = 500  // characters
 	MaxRolePermissions = 1000
 	MaxIncludes        = 100
-	MaxMemberRoles     = 100 // of one person in one tenant
+	MaxReach           = 10_000 // pairs of roles in one tenant of which one includes the other, directly or through others; the database's
+	MaxMemberRoles     = 100    // of one person in one tenant
 )
 
 // Role bundles permissions under a name that means something in one tenant. It may include other

@@ -361,3 +361,23 @@ func TestAPersonInManyTenantsLeavesAllTheirMembershipsOrNone(t *testing.T) {
 	w.joined(t, "second@initech.example", initech.ID, "admin")
 	must(t, w.Users().Delete(t.Context(), did(audit.UserDeleted), w.ada, keep))
 }
+
+func TestATenantThatIsDisabledLeavesNoCodeAndNoTokenBehind(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	spent, withoutFamily := w.code(t, nil)
+	spent.OpenFamily = false
+	_, err := w.Grants().Redeem(t.Context(), spent)
+	must(t, err)
+	open, _ := w.code(t, nil)
+	for _, disabledAt := range []time.Time{time.Now(), {}} {
+		_, err := w.Tenants().Update(t.Context(), did(audit.TenantUpdated), w.acme, func(t *directory.Tenant) error { t.DisabledAt = disabledAt; return nil }, keep)
+		must(t, err)
+	}
+	if _, err := w.Grants().Redeem(t.Context(), open); !errors.Is(err, errdefs.ErrNotFound) {
+		t.Errorf("a code from before: %v", err)
+	}
+	if n := w.count(t, "SELECT count(*) FROM revocation WHERE kind = 'grant' AND subject = $1", withoutFamily.ID.String()); n != 1 {
+		t.Errorf("a grant of a client without refresh tokens was not recalled")
+	}
+}

@@ -168,8 +168,13 @@ func changeRole(ctx context.Context, q *sqlcgen.Queries, a admin.Act, was, now d
 	}
 	if len(included) > 0 {
 		err := q.AddInclusions(ctx, sqlcgen.AddInclusionsParams{TenantID: tenant, Role: now.Name, Includes: included})
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "role_cycle" {
-			return admin.Invalid("includes", "one of these roles includes this one")
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+			switch pg.ConstraintName {
+			case "role_cycle":
+				return admin.Invalid("includes", "one of these roles includes this one")
+			case "role_reach_most":
+				return admin.Conflict("includes", "the roles of a tenant include each other at most %d times, directly or through others", directory.MaxReach)
+			}
 		}
 		return err
 	}

@@ -77,6 +77,33 @@ func TestNoRoleIncludesItselfHoweverFar(t *testing.T) {
 }
 
 // Each of them is harmless alone.
+func TestRolesThatIncludeEachOtherAreReadInBoundedTime(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	w.exec(t, "SET statement_timeout = '10s'")
+	chain := func(prefix string, n int) error {
+		t.Helper()
+		w.exec(t, "INSERT INTO role (tenant_id, name) SELECT $1, $2 || g FROM generate_series(1, $3::integer) g", w.acme.UUID(), prefix, n)
+		_, err := w.conn.Exec(t.Context(), "INSERT INTO role_inclusion (tenant_id, role, includes) SELECT $1, $2 || g, $2 || (g + 1) FROM generate_series(1, $3::integer - 1) g", w.acme.UUID(), prefix, n)
+		return err
+	}
+	must(t, chain("fits", 140)) // 9730 pairs
+	must(t, w.including(t, "fits70"))
+	if n := w.count(t, "SELECT count(*) FROM role_reach WHERE role LIKE 'fits%'"); n != 69*70/2+70*69/2 {
+		t.Errorf("cut in two: %d pairs", n)
+	}
+	must(t, w.including(t, "fits70", "fits71"))
+	err := chain("more", 60) // 1770
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.ConstraintName != "role_reach_most" {
+		t.Errorf("too much: %v", err)
+	}
+	w.role(t, "above")
+	w.role(t, "above2", "fits1") // 140
+	if err := w.including(t, "above", "above2", "fits2"); !errors.Is(err, errdefs.ErrConflict) || !strings.Contains(err.Error(), "includes") {
+		t.Errorf("a role too much: %v", err)
+	}
+}
+
 func TestConcurrentInclusionsMakeNoCycle(t *testing.T) {
 	t.Parallel()
 	w := build(t)

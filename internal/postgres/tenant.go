@@ -187,10 +187,14 @@ func (s Tenants) Delete(ctx context.Context, a admin.Act, t id.Tenant, keep time
 	return err
 }
 
-// revokeTenant ends every grant in a tenant. What it returns is to be told to this replica once
-// the transaction is through.
+// revokeTenant ends every grant in a tenant. Codes are spent first, so that no grant is born of one
+// after grants were listed. What it returns is to be told to this replica once the transaction is
+// through.
 func (db *DB) revokeTenant(ctx context.Context, q *sqlcgen.Queries, t id.Tenant, keep time.Duration) ([]revocation.Cutoff, error) {
-	grants, err := q.RevokeTenantGrants(ctx, t.UUID())
+	if err := q.SpendTenantCodes(ctx, t.UUID()); err != nil {
+		return nil, err
+	}
+	grants, err := q.RevokeTenantGrants(ctx, sqlcgen.RevokeTenantGrantsParams{TenantID: t.UUID(), Keep: interval(keep)})
 	if err != nil {
 		return nil, err
 	}

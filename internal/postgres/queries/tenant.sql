@@ -38,12 +38,21 @@ SELECT @tenant_id, name, description, name FROM role_template ON CONFLICT DO NOT
 INSERT INTO role_permission (tenant_id, role, audience, permission)
 SELECT @tenant_id, p.template, p.audience, p.permission FROM role_template_permission p ON CONFLICT DO NOTHING;
 
+-- name: SpendTenantCodes :exec
+-- Waits for redemptions under way, so that what they open is seen by the statement that follows.
+UPDATE authorization_code SET consumed_at = now()
+ WHERE tenant_id = @tenant_id AND consumed_at IS NULL AND expires_at > now();
+
 -- name: RevokeTenantGrants :many
--- The families of a tenant end and every access token of their grants is void.
+-- The families of a tenant end and every access token of their grants is void. Grants without a
+-- family, of clients that get no refresh tokens, are known by the codes of late.
 WITH family AS (
-    UPDATE refresh_family SET revoked_at = now() WHERE tenant_id = @tenant_id AND revoked_at IS NULL RETURNING id
+    UPDATE refresh_family f SET revoked_at = now() WHERE f.tenant_id = @tenant_id AND f.revoked_at IS NULL RETURNING f.id
 )
-SELECT id FROM family;
+SELECT id FROM family
+UNION
+SELECT c.grant_id FROM authorization_code c
+ WHERE c.tenant_id = @tenant_id AND c.expires_at > now() - @keep::interval;
 
 -- name: CutGrants :exec
 INSERT INTO revocation (kind, subject, expires_at)

@@ -208,14 +208,23 @@ func (q *Queries) LockTenant(ctx context.Context, id [16]byte) (Tenant, error) {
 
 const revokeTenantGrants = `-- name: RevokeTenantGrants :many
 WITH family AS (
-    UPDATE refresh_family SET revoked_at = now() WHERE tenant_id = $1 AND revoked_at IS NULL RETURNING id
+    UPDATE refresh_family f SET revoked_at = now() WHERE f.tenant_id = $1 AND f.revoked_at IS NULL RETURNING f.id
 )
 SELECT id FROM family
+UNION
+SELECT c.grant_id FROM authorization_code c
+ WHERE c.tenant_id = $1 AND c.expires_at > now() - $2::interval
 `
 
-// The families of a tenant end and every access token of their grants is void.
-func (q *Queries) RevokeTenantGrants(ctx context.Context, tenantID [16]byte) ([][16]byte, error) {
-	rows, err := q.db.Query(ctx, revokeTenantGrants, tenantID)
+type RevokeTenantGrantsParams struct {
+	TenantID [16]byte
+	Keep     pgtype.Interval
+}
+
+// The families of a tenant end and every access token of their grants is void. Grants without a
+// family, of clients that get no refresh tokens, are known by the codes of late.
+func (q *Queries) RevokeTenantGrants(ctx context.Context, arg RevokeTenantGrantsParams) ([][16]byte, error) {
+	rows, err := q.db.Query(ctx, revokeTenantGrants, arg.TenantID, arg.Keep)
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +257,17 @@ func (q *Queries) SlugTaken(ctx context.Context, arg SlugTakenParams) (bool, err
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const spendTenantCodes = `-- name: SpendTenantCodes :exec
+UPDATE authorization_code SET consumed_at = now()
+ WHERE tenant_id = $1 AND consumed_at IS NULL AND expires_at > now()
+`
+
+// Waits for redemptions under way, so that what they open is seen by the statement that follows.
+func (q *Queries) SpendTenantCodes(ctx context.Context, tenantID [16]byte) error {
+	_, err := q.db.Exec(ctx, spendTenantCodes, tenantID)
+	return err
 }
 
 const updateTenant = `-- name: UpdateTenant :one
