@@ -19,11 +19,11 @@ type eventKey struct {
 }
 
 // endOfTime is later than any event.
-var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+func endOfTime() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // List returns the events within reach, newest first.
 func (s Audit) List(ctx context.Context, reach admin.Reach, query audit.Query, p admin.Page) (admin.List[audit.Event], error) {
-	before := eventKey{At: endOfTime}
+	before := eventKey{At: endOfTime()}
 	if !query.Until.IsZero() {
 		before.At = query.Until // ids are positive: an event of that moment is not before (Until, 0)
 	}
