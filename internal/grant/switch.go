@@ -10,6 +10,10 @@ import (
 	"github.com/signet-id/signet/internal/id"
 )
 
+// MaxUnused is how many grants may be opened from one in one other tenant without any of them being
+// refreshed. The next switch yields the latest of them again.
+const MaxUnused = 10
+
 // Switch asks for a new grant like the one of a refresh token, in another tenant. The token must
 // be current, as for a rotation, and is not spent: two tabs that work in two tenants have a
 // family each, and neither notices the other.

@@ -111,7 +111,7 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 func openSwitched(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch, out *grant.Switched, event audit.Event) error {
 	from := out.From.ID.UUID()
 	made, err := q.FindSwitched(ctx, sqlcgen.FindSwitchedParams{
-		SwitchedFrom: from, TenantID: out.Tenant.UUID(), Retry: interval(sw.Retry),
+		SwitchedFrom: from, TenantID: out.Tenant.UUID(), Retry: interval(sw.Retry), Most: grant.MaxUnused,
 	})
 	if err == nil {
 		out.ID, out.Retried = id.GrantFromUUID(made), true

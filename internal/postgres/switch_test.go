@@ -191,3 +191,31 @@ func TestALongLineOfSwitchesEndsAtOnce(t *testing.T) {
 		t.Errorf("another grant: %+v, %v", f, err)
 	}
 }
+
+// Some clients switch whenever they need an access token, and forget the refresh token.
+func TestSwitchesThatNobodyUsesDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	g := w.family(t, nil)
+	var last grant.Switched
+	ids := map[id.Grant]bool{}
+	for range 3 * grant.MaxUnused {
+		sw := to(g, 0, w.globex.String())
+		sw.Retry = 0
+		var err error
+		if last, err = w.Grants().Switch(t.Context(), sw, switched()); err != nil {
+			t.Fatal(err)
+		}
+		ids[last.ID] = true
+	}
+	if n := w.count(t, "SELECT count(*) FROM refresh_family WHERE switched_from IS NOT NULL"); n != grant.MaxUnused || len(ids) != n || !last.Retried {
+		t.Errorf("%d grants stored, %d handed out, the last one retried: %v", n, len(ids), last.Retried)
+	}
+	// One that is used is no longer among them.
+	w.exec(t, "UPDATE refresh_family SET generation = 1 WHERE id = $1", last.ID.UUID())
+	sw := to(g, 0, w.globex.String())
+	sw.Retry = 0
+	if next, err := w.Grants().Switch(t.Context(), sw, switched()); err != nil || next.Retried {
+		t.Errorf("%+v, %v", next, err)
+	}
+}

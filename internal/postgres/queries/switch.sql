@@ -29,10 +29,14 @@ SELECT f.* FROM refresh_family f, asked
    FOR UPDATE OF f;
 
 -- name: FindSwitched :one
--- What an attempt made whose response was lost: nobody has used it yet.
-SELECT id FROM refresh_family
- WHERE switched_from = @switched_from::uuid AND tenant_id = @tenant_id AND generation = 0 AND revoked_at IS NULL
-   AND created_at > now() - @retry::interval
+-- What an attempt made whose response was lost: nobody has used it yet. A client that switches for
+-- each access token, and never uses what it gets, is given the same again once there are many.
+WITH unused AS (
+    SELECT id, created_at FROM refresh_family
+     WHERE switched_from = @switched_from::uuid AND tenant_id = @tenant_id AND generation = 0 AND revoked_at IS NULL AND expires_at > now()
+)
+SELECT id FROM unused
+ WHERE created_at > now() - @retry::interval OR (SELECT count(*) FROM unused) >= @most::integer
  ORDER BY created_at DESC, id LIMIT 1;
 
 -- name: InsertSwitched :exec

@@ -13,21 +13,31 @@ import (
 )
 
 const findSwitched = `-- name: FindSwitched :one
-SELECT id FROM refresh_family
- WHERE switched_from = $1::uuid AND tenant_id = $2 AND generation = 0 AND revoked_at IS NULL
-   AND created_at > now() - $3::interval
+WITH unused AS (
+    SELECT id, created_at FROM refresh_family
+     WHERE switched_from = $3::uuid AND tenant_id = $4 AND generation = 0 AND revoked_at IS NULL AND expires_at > now()
+)
+SELECT id FROM unused
+ WHERE created_at > now() - $1::interval OR (SELECT count(*) FROM unused) >= $2::integer
  ORDER BY created_at DESC, id LIMIT 1
 `
 
 type FindSwitchedParams struct {
+	Retry        pgtype.Interval
+	Most         int32
 	SwitchedFrom [16]byte
 	TenantID     [16]byte
-	Retry        pgtype.Interval
 }
 
-// What an attempt made whose response was lost: nobody has used it yet.
+// What an attempt made whose response was lost: nobody has used it yet. A client that switches for
+// each access token, and never uses what it gets, is given the same again once there are many.
 func (q *Queries) FindSwitched(ctx context.Context, arg FindSwitchedParams) ([16]byte, error) {
-	row := q.db.QueryRow(ctx, findSwitched, arg.SwitchedFrom, arg.TenantID, arg.Retry)
+	row := q.db.QueryRow(ctx, findSwitched,
+		arg.Retry,
+		arg.Most,
+		arg.SwitchedFrom,
+		arg.TenantID,
+	)
 	var id [16]byte
 	err := row.Scan(&id)
 	return id, err
