@@ -8,6 +8,7 @@
 //	adminapi.go   what every operation shares: caller, refusal, audit
 //	operation.go  how an operation is declared; entity tags, idempotency keys, pages
 //	problem.go    the one writer of errors (RFC 9457)
+//	json.go       the one reader of bodies
 //	tenants.go, … a file per noun
 package adminapi
 
@@ -119,6 +120,7 @@ func New(c Config) *API {
 	hc.Info.Description = "Tenants, people, roles, applications and what happened. Authenticate with an access token of this issuer for the audience " + admin.Audience + "."
 	hc.CreateHooks, hc.DocsPath, hc.OpenAPIPath, hc.SchemasPath = nil, "", "", ""
 	hc.RejectUnknownQueryParameters = true
+	hc.Formats = formats()
 	hc.Transformers = []huma.Transformer{withoutValues}
 	hc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token for the audience " + admin.Audience + "."},

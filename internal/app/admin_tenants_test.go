@@ -174,3 +174,36 @@ func TestWhoAdministersNothingIsTurnedAway(t *testing.T) {
 		t.Errorf("unknown path: %d %s", got.Status, got.Raw)
 	}
 }
+
+func TestABodyThatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	for what, c := range map[string]struct {
+		body   string
+		status int
+	}{
+		"a field twice":                  {`{"slug":"twice","name":"A","name":"B"}`, 400},
+		"a field twice, in another case": {`{"slug":"twice","name":"A","Name":"B"}`, 400},
+		"an attribute twice":             {`{"slug":"twice","name":"A","attributes":{"a":{"x":1,"x":2}}}`, 400},
+		"attributes twice":               {`{"slug":"twice","name":"A","attributes":{"a":1},"attributes":{"b":1}}`, 400},
+		"what is not UTF-8":              {"{\"slug\":\"twice\",\"name\":\"A\xff\"}", 400},
+		"a number that nothing can hold": {`{"slug":"twice","name":"A","attributes":{"hunter":8888e8888}}`, 400},
+		"what nests too deeply":          {`{"slug":"twice","name":"A","attributes":` + strings.Repeat("[", 1<<13), 400},
+		"half an object":                 {`{"slug":"twice","name":"hunter`, 400},
+		"two objects":                    {`{"slug":"twice","name":"A"}{"hunter":2}`, 400},
+		"nothing":                        {`null`, 422},
+		"attributes that differ in case": {`{"slug":"cases","name":"A","attributes":{"a":{"X":1,"x":2},"A":2}}`, 201},
+		"the same name in other objects": {`{"slug":"nests","name":"A","attributes":{"name":"B","slug":{"name":"C"}}}`, 201},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL+"/admin/v1/tenants", strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		apptest.Bearer(opal)(req)
+		if got := apptest.Do(t, req); got.Status != c.status || strings.Contains(got.Raw, "hunter") || strings.Contains(got.Raw, "8888") {
+			t.Errorf("%s: %d %s", what, got.Status, got.Raw)
+		}
+	}
+}

@@ -178,6 +178,9 @@ func (s Tenants) Delete(ctx context.Context, a admin.Act, t id.Tenant, keep time
 		if cut, err = s.db.revokeTenant(ctx, q, t, keep); err != nil {
 			return "", err
 		}
+		if err := q.DeleteInclusions(ctx, t.UUID()); err != nil {
+			return "", err
+		}
 		_, err = q.DeleteTenant(ctx, t.UUID())
 		return t.String(), err
 	})

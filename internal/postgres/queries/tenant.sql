@@ -26,6 +26,10 @@ UPDATE tenant SET slug = @slug, name = @name, attributes = @attributes,
 -- name: SlugTaken :one
 SELECT EXISTS (SELECT 1 FROM tenant WHERE slug = @slug AND id <> @id);
 
+-- name: DeleteInclusions :exec
+-- In one statement: with the roles, one by one, what is left would be worked out for each.
+DELETE FROM role_inclusion WHERE tenant_id = @tenant_id;
+
 -- name: DeleteTenant :execrows
 DELETE FROM tenant WHERE id = @id;
 

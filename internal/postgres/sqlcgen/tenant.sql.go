@@ -83,6 +83,16 @@ func (q *Queries) CutGrants(ctx context.Context, arg CutGrantsParams) error {
 	return err
 }
 
+const deleteInclusions = `-- name: DeleteInclusions :exec
+DELETE FROM role_inclusion WHERE tenant_id = $1
+`
+
+// In one statement: with the roles, one by one, what is left would be worked out for each.
+func (q *Queries) DeleteInclusions(ctx context.Context, tenantID [16]byte) error {
+	_, err := q.db.Exec(ctx, deleteInclusions, tenantID)
+	return err
+}
+
 const deleteTenant = `-- name: DeleteTenant :execrows
 DELETE FROM tenant WHERE id = $1
 `
