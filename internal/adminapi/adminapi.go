@@ -9,6 +9,7 @@
 //	operation.go  how an operation is declared; entity tags, idempotency keys, pages
 //	problem.go    the one writer of errors (RFC 9457)
 //	json.go       the one reader of bodies
+//	document.go   what the document says about errors
 //	tenants.go, … a file per noun
 package adminapi
 
@@ -16,6 +17,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"mime"
 	"net/http"
 	"time"
 
@@ -131,6 +133,7 @@ func New(c Config) *API {
 	for _, declare := range a.nouns() {
 		declare()
 	}
+	a.documentErrors()
 	a.serveDocument()
 	return a
 }
@@ -194,8 +197,21 @@ func (a *API) authenticated(next http.Handler) http.Handler {
 			writeProblem(w, &Problem{Status: http.StatusForbidden, Detail: "You administer nothing here: ask an administrator for the role " + admin.AdminRole + "."})
 			return
 		}
+		if r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
+			writeProblem(w, &Problem{Status: http.StatusUnsupportedMediaType, Detail: "Send the body as application/json."})
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// isJSON reports whether a body is JSON, by what its sender says. Who says nothing means that.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
 }
 
 // denied records an attempt that was not let.

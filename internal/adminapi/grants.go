@@ -86,12 +86,12 @@ type plain[T any] struct{ Body T }
 
 // OfGrant and OfSession are paths.
 type OfGrant struct {
-	Grant string `path:"grant" maxLength:"100" example:"gra_01h2xcejqtf2nbrexx3vqjhp41"`
+	Grant string `path:"grant" maxLength:"100" example:"gra_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the grant."`
 }
 
 // OfSession is the path of a session.
 type OfSession struct {
-	Session string `path:"session" maxLength:"100" example:"ses_01h2xcejqtf2nbrexx3vqjhp41"`
+	Session string `path:"session" maxLength:"100" example:"ses_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the session."`
 }
 
 func (a *API) grants() {

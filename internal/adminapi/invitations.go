@@ -39,7 +39,7 @@ type Links struct {
 
 // Invitation offers a membership to whoever reads a mailbox. The link is in the message alone.
 type Invitation struct {
-	ID         string     `json:"id" example:"inv_01h2xcejqtf2nbrexx3vqjhp41"`
+	ID         string     `json:"id" example:"inv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the invitation."`
 	Email      string     `json:"email" example:"grace@acme.example"`
 	Roles      []string   `json:"roles" nullable:"false" doc:"Given on acceptance, as far as they exist then."`
 	State      string     `json:"state" enum:"pending,expired,accepted,revoked" doc:"Only a pending invitation can be accepted; an expired one can be sent again."`
@@ -62,7 +62,7 @@ func (a *API) invitationOf(i invitation.Invitation) Invitation {
 // OfInvitation is the path of an invitation.
 type OfInvitation struct {
 	InTenant
-	Invitation string `path:"invitation" maxLength:"64" example:"inv_01h2xcejqtf2nbrexx3vqjhp41"`
+	Invitation string `path:"invitation" maxLength:"64" example:"inv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the invitation."`
 }
 
 type createInvitation struct {

@@ -44,7 +44,6 @@ func register[I, O any](a *API, op operation, f func(ctx context.Context, actor 
 		OperationID: op.ID, Method: op.Method, Path: op.Path, Tags: []string{op.Tag},
 		Summary: op.Summary, Description: op.Description, DefaultStatus: op.Status,
 		MaxBodyBytes: maxBody, BodyReadTimeout: -1, // the server bounds the time
-		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, func(ctx context.Context, in *I) (*O, error) {
 		actor, ok := ctx.Value(actorKey{}).(admin.Actor)
 		if !ok {

@@ -95,7 +95,7 @@ type MappingSource struct {
 type previewToken struct {
 	InTenant
 	User     string   `query:"user" maxLength:"64" doc:"A member; absent for the tokens that the client gets for itself." example:"usr_01h2xcejqtf2nbrexx3vqjhp41"`
-	Client   string   `query:"client" required:"true" minLength:"1" maxLength:"255"`
+	Client   string   `query:"client" required:"true" minLength:"1" maxLength:"255" doc:"The client_id."`
 	Resource []string `query:"resource,explode" maxItems:"20" doc:"As at the authorization endpoint; absent for the client's default."`
 	Scope    string   `query:"scope" maxLength:"4000" doc:"As at the authorization endpoint, where nothing is asked for by default."`
 }

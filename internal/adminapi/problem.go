@@ -16,18 +16,18 @@ import (
 // Problem is an error answer (RFC 9457). Its text is for the caller's developers and never holds
 // what was sent, which may be a secret.
 type Problem struct {
-	Title  string  `json:"title"`
-	Status int     `json:"status"`
-	Detail string  `json:"detail,omitempty"`
-	Errors []Fault `json:"errors,omitempty"`
+	Title  string  `json:"title" doc:"The name of the status."`
+	Status int     `json:"status" doc:"The status of the answer."`
+	Detail string  `json:"detail,omitempty" doc:"What is wrong, and what to do."`
+	Errors []Fault `json:"errors,omitempty" nullable:"false" doc:"What is wrong with each field."`
 
 	headers http.Header
 }
 
 // Fault is what is wrong with one field.
 type Fault struct {
-	Location string `json:"location"` // as in body.redirect_uris[1]
-	Message  string `json:"message"`
+	Location string `json:"location" doc:"Where it was sent." example:"body.redirect_uris[1]"`
+	Message  string `json:"message" doc:"What is wrong with it; never what was sent."`
 }
 
 // Error returns the detail.
@@ -124,11 +124,21 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	if m, ok := v.(*huma.ErrorModel); ok {
 		p := &Problem{Title: m.Title, Status: m.Status, Detail: m.Detail}
 		for _, d := range m.Errors {
-			p.Errors = append(p.Errors, Fault{Location: d.Location, Message: d.Message})
+			p.Errors = append(p.Errors, named(Fault{Location: d.Location, Message: d.Message}))
 		}
 		return p, nil
 	}
 	return v, nil
+}
+
+// named gives what is absent the place where it belongs; huma names the object around it.
+func named(f Fault) Fault {
+	if rest, ok := strings.CutPrefix(f.Message, "expected required property "); ok {
+		if property, ok := strings.CutSuffix(rest, " to be present"); ok {
+			return Fault{Location: f.Location + "." + property, Message: "is required"}
+		}
+	}
+	return f
 }
 
 // challenge answers a request whose caller is not known (RFC 6750 §3).
@@ -154,7 +164,18 @@ func (a *API) challenge(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // RefuseStatus writes the server's own refusals below Prefix.
-func RefuseStatus(w http.ResponseWriter, status int) { writeProblem(w, &Problem{Status: status}) }
+func RefuseStatus(w http.ResponseWriter, status int) {
+	p := &Problem{Status: status}
+	switch status {
+	case http.StatusNotFound:
+		p.Detail = "No operation has this path; " + Prefix + "/openapi.json lists them."
+	case http.StatusMethodNotAllowed:
+		p.Detail = "The header Allow lists the methods of this path."
+	case http.StatusRequestEntityTooLarge:
+		p.Detail = "The body is too large."
+	}
+	writeProblem(w, p)
+}
 
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	p.Title = http.StatusText(p.Status)

@@ -33,7 +33,7 @@ type Permissions interface {
 
 // ResourceServer is an API that tokens are meant for.
 type ResourceServer struct {
-	ID        string          `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41"`
+	ID        string          `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the resource server."`
 	Audience  string          `json:"audience" example:"https://orders.example" doc:"What the aud claim of its tokens says. Never changes."`
 	Name      string          `json:"name" example:"Orders" doc:"For people."`
 	TenantID  string          `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
@@ -87,7 +87,7 @@ func permissionOf(p directory.PermissionDefinition) Permission { return Permissi
 
 // OfResourceServer is the path of everything below a resource server.
 type OfResourceServer struct {
-	ResourceServer string `path:"resource_server" maxLength:"100" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41"`
+	ResourceServer string `path:"resource_server" maxLength:"100" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the resource server."`
 }
 
 // resourceServer finds the resource server of a path. One that the caller does not see is not

@@ -51,7 +51,7 @@ func (r *rooms) routes() []server.Route {
 // refuse writes the server's own refusals: the protocol's error on the endpoints that programs
 // call, a page for people elsewhere.
 func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
-	if strings.HasPrefix(req.URL.Path, adminapi.Prefix+"/") {
+	if strings.HasPrefix(req.URL.Path+"/", adminapi.Prefix+"/") {
 		adminapi.RefuseStatus(w, status)
 		return
 	}

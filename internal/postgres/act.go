@@ -86,7 +86,7 @@ func cursor(key any) string {
 func parseCursor(s string, key any) error {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil || json.Unmarshal(b, key) != nil {
-		return &admin.FieldError{Field: "cursor", Text: "use the next_cursor of the page before, or leave it out", Kind: errdefs.ErrInvalid}
+		return &admin.FieldError{Field: "query.cursor", Text: "use the next_cursor of the page before, or leave it out", Kind: errdefs.ErrInvalid}
 	}
 	return nil
 }

@@ -819,7 +819,8 @@ func (c *Client) DeleteRole(ctx context.Context, tenant string, role string, opt
 // PreviewTokenParams narrows PreviewToken; the zero value asks for everything.
 type PreviewTokenParams struct {
 	// A member; absent for the tokens that the client gets for itself.
-	User   string
+	User string
+	// The client_id.
 	Client string
 	// As at the authorization endpoint; absent for the client's default.
 	Resource []string
@@ -1403,6 +1404,7 @@ type ImportedUsersBody struct {
 
 // Invitation is in the answer of ListInvitations.
 type Invitation struct {
+	// Identifier of the invitation.
 	ID         string    `json:"id"`
 	Email      string    `json:"email"`
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
@@ -1500,6 +1502,7 @@ type PreviewedToken struct {
 
 // ResourceServer is in the answer of ListResourceServers.
 type ResourceServer struct {
+	// Identifier of the resource server.
 	ID string `json:"id"`
 	// What the aud claim of its tokens says. Never changes.
 	Audience string `json:"audience"`
