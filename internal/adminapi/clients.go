@@ -237,7 +237,7 @@ func (a *API) createClient(ctx context.Context, actor admin.Actor, in *createCli
 	}
 	c.Secrets = first
 	act := a.act(ctx, actor, audit.ClientCreated, tenant, string(c.ID), nil)
-	act.Once = in.once("create-client", b)
+	act.Once = in.once("create-client", tenant, b) // the default depends on who asks
 	c, replayed, err := a.Clients.Create(ctx, act, c)
 	if err == nil && replayed && b.Secret == "" {
 		value = a.derived(actor, in.Creation, c)

@@ -381,3 +381,26 @@ func TestATenantThatIsDisabledLeavesNoCodeAndNoTokenBehind(t *testing.T) {
 		t.Errorf("a grant of a client without refresh tokens was not recalled")
 	}
 }
+
+func TestATenantSeesASessionAsLongAsAGrantOfItsHangsOnIt(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	g := w.family(t, nil)
+	sees := func() bool {
+		t.Helper()
+		l, err := w.BegunSessions().List(t.Context(), admin.Reach{Tenant: w.acme}, w.ada, admin.Page{Limit: 10})
+		must(t, err)
+		_, err = w.BegunSessions().Find(t.Context(), admin.Reach{Tenant: w.acme}, w.session.ID)
+		if found := err == nil; found != (len(l.Items) == 1) || !found && !errors.Is(err, errdefs.ErrNotFound) {
+			t.Errorf("list and find differ: %v, %v", l.Items, err)
+		}
+		return err == nil
+	}
+	if !sees() {
+		t.Error("not while the grant is live")
+	}
+	must(t, w.GivenGrants().Revoke(t.Context(), did(audit.GrantRevoked), g, keep))
+	if sees() {
+		t.Error("still after it was revoked")
+	}
+}

@@ -41,11 +41,12 @@ SELECT sqlc.embed(f), (c.id IS NULL OR f.created_at < c.valid_from)::boolean AS 
 SELECT * FROM refresh_family WHERE (@reach_all::boolean OR tenant_id = @reach) AND id = @id FOR NO KEY UPDATE;
 
 -- name: ListUserSessions :many
--- The live ones of a person. A tenant sees those of its members that a grant in it hangs on.
+-- The live ones of a person. A tenant sees those of its members that a live grant in it hangs on.
 SELECT s.* FROM browser_session s
  WHERE (@reach_all::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = @reach AND m.user_id = s.user_id)
-       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = @reach AND f.user_id = s.user_id)))
+       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = @reach AND f.user_id = s.user_id
+                      AND f.revoked_at IS NULL AND f.expires_at > now())))
    AND s.user_id = @user_id AND s.ended_at IS NULL AND s.expires_at > now() AND s.id > @after
  ORDER BY s.id
  LIMIT @page;
@@ -54,5 +55,6 @@ SELECT s.* FROM browser_session s
 SELECT s.* FROM browser_session s
  WHERE (@reach_all::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = @reach AND m.user_id = s.user_id)
-       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = @reach AND f.user_id = s.user_id)))
+       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = @reach AND f.user_id = s.user_id
+                      AND f.revoked_at IS NULL AND f.expires_at > now())))
    AND s.id = @id AND s.ended_at IS NULL AND s.expires_at > now();

@@ -268,7 +268,8 @@ const listUserSessions = `-- name: ListUserSessions :many
 SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at FROM browser_session s
  WHERE ($1::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $2 AND m.user_id = s.user_id)
-       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id)))
+       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id
+                      AND f.revoked_at IS NULL AND f.expires_at > now())))
    AND s.user_id = $3 AND s.ended_at IS NULL AND s.expires_at > now() AND s.id > $4
  ORDER BY s.id
  LIMIT $5
@@ -282,7 +283,7 @@ type ListUserSessionsParams struct {
 	Page     int32
 }
 
-// The live ones of a person. A tenant sees those of its members that a grant in it hangs on.
+// The live ones of a person. A tenant sees those of its members that a live grant in it hangs on.
 func (q *Queries) ListUserSessions(ctx context.Context, arg ListUserSessionsParams) ([]BrowserSession, error) {
 	rows, err := q.db.Query(ctx, listUserSessions,
 		arg.ReachAll,
@@ -406,7 +407,8 @@ const readSession = `-- name: ReadSession :one
 SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at FROM browser_session s
  WHERE ($1::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $2 AND m.user_id = s.user_id)
-       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id)))
+       AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id
+                      AND f.revoked_at IS NULL AND f.expires_at > now())))
    AND s.id = $3 AND s.ended_at IS NULL AND s.expires_at > now()
 `
 
