@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -86,11 +87,21 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	return 1
 }
 
+// harmless replaces what a terminal would obey instead of show: errors repeat what servers say.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
 // complain prints an error for people: one line, or one for each configuration fault.
 func (p *program) complain(err error) {
 	faults := config.Faults(err)
 	if len(faults) == 0 {
-		fmt.Fprintf(p.stderr, "signet: %v\n", err)
+		fmt.Fprintf(p.stderr, "signet: %s\n", harmless(err.Error()))
 		return
 	}
 	fmt.Fprintf(p.stderr, "signet: the configuration has %s:\n", count(len(faults), "fault"))
