@@ -249,6 +249,52 @@ func TestAnInvitationThatNoLongerStandsSaysSo(t *testing.T) {
 	try("expired", newest, "expired")
 }
 
+// An administrator who is sent away could otherwise come back by invitations that they left.
+func TestAnInvitationIsVoidOnceWhoeverInvitedMayNotAnyMore(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	ada, opal := a.AdminToken(t, apptest.Ada, "acme"), a.AdminToken(t, apptest.Opal, "signet")
+	const adas = " WHERE tenant_id = (SELECT id FROM tenant WHERE slug = 'acme') AND user_id = (SELECT id FROM user_account WHERE email = '" + apptest.Ada + "')"
+	_, theirs := invite(t, a, opal, "of-opal@acme.example")
+	invitationID, link := invite(t, a, ada, "of-ada@acme.example", "admin")
+	b := a.Browser(t)
+	page := b.Get(link)
+	for what, c := range map[string][2]string{
+		"suspended":        {"UPDATE membership SET suspended_at = now()" + adas, "UPDATE membership SET suspended_at = NULL" + adas},
+		"disabled":         {"UPDATE user_account SET disabled_at = now() WHERE email = '" + apptest.Ada + "'", "UPDATE user_account SET disabled_at = NULL WHERE email = '" + apptest.Ada + "'"},
+		"without the role": {"UPDATE membership_role SET role = 'clerk'" + adas + " AND role = 'admin'", "UPDATE membership_role SET role = 'admin'" + adas},
+		"without the right": {
+			"DELETE FROM role_permission WHERE role = 'admin' AND permission = 'tenant:manage' AND tenant_id = (SELECT id FROM tenant WHERE slug = 'acme')",
+			"INSERT INTO role_permission (tenant_id, role, audience, permission) SELECT id, 'admin', 'urn:signet:admin', 'tenant:manage' FROM tenant WHERE slug = 'acme'",
+		},
+	} {
+		exec(t, a, c[0])
+		for how, p := range map[string]apptest.Page{"opened": b.Get(link), "accepted": register(t, b, page, "Eve", nextPassword)} {
+			if p.Status != http.StatusGone || !strings.Contains(p.Body, "withdrawn") {
+				t.Errorf("%s: %s: %d at %s", what, how, p.Status, p.URL)
+			}
+		}
+		exec(t, a, c[1])
+		if p := b.Get(link); p.Status != http.StatusOK {
+			t.Errorf("not %s any more: %d", what, p.Status)
+		}
+	}
+	exec(t, a, "DELETE FROM membership"+adas)
+	if p := b.Get(link); p.Status != http.StatusGone {
+		t.Errorf("removed: %d", p.Status)
+	}
+	if p := b.Get(theirs); p.Status != http.StatusOK {
+		t.Errorf("of an administrator of the installation: %d", p.Status)
+	}
+	if out := a.Admin(t, opal, http.MethodPost, "/tenants/acme/invitations/"+invitationID+"/resend", nil); out.Status != http.StatusOK {
+		t.Fatalf("resend: %d %s", out.Status, out.Raw)
+	}
+	again := a.Mail(t, "of-ada@acme.example").Link()
+	if p := register(t, b, b.Get(again), "Hedy", nextPassword); p.URL.Path != "/account" {
+		t.Errorf("sent again by somebody who may: %d at %s", p.Status, p.URL)
+	}
+}
+
 func TestARoleThatWasDeletedMeanwhileIsNotGiven(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)

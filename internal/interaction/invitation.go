@@ -71,7 +71,7 @@ func (i *Interaction) offered(r *http.Request, form url.Values) (invited, error)
 	switch state := o.State(i.Now()); {
 	case state == invitation.Accepted:
 		return invited{}, errInvitation(http.StatusGone, ui.ReasonInvitationUsed)
-	case state == invitation.Revoked, !o.Offer.Tenant.DisabledAt.IsZero():
+	case state == invitation.Revoked, o.Orphaned && state == invitation.Pending, !o.Offer.Tenant.DisabledAt.IsZero():
 		return invited{}, errInvitation(http.StatusGone, ui.ReasonInvitationRevoked)
 	case state == invitation.Expired:
 		return invited{}, errInvitation(http.StatusGone, ui.ReasonInvitationExpired)
@@ -107,7 +107,7 @@ func (i *Interaction) showInvitation(w http.ResponseWriter, r *http.Request, sta
 // invitedAddress is what the sign-in page starts with for somebody who was invited.
 func (i *Interaction) invitedAddress(r *http.Request, token string) string {
 	o, err := i.Invitations.Offer(r.Context(), secret.New(token).Hash())
-	if err != nil || o.State(i.Now()) != invitation.Pending {
+	if err != nil || o.Orphaned || o.State(i.Now()) != invitation.Pending {
 		return "" // the sign-in goes on without
 	}
 	return o.Email

@@ -94,6 +94,8 @@ type Offer struct {
 	Known   bool           // an account has the address
 	// Standing names the roles among Roles that still exist.
 	Standing []string
+	// Orphaned says that whoever invited may no longer invite into the tenant: nobody can accept.
+	Orphaned bool
 }
 
 // Acceptance is who accepts an invitation: a person with an account or, with Account, somebody who

@@ -166,6 +166,11 @@ func (s Invitations) Offer(ctx context.Context, token secret.Hash) (invitation.O
 		return invitation.Offer{}, wrap("find invitation", err)
 	}
 	o := invitation.Offer{Invitation: toInvitation(row.Invitation), Tenant: toTenant(row.Tenant), Known: row.Known, Standing: row.Standing}
+	stands, err := vouched(ctx, s.db.q, row.Invitation)
+	if err != nil {
+		return invitation.Offer{}, wrap("find inviter", err)
+	}
+	o.Orphaned = !stands
 	if inviter, err := id.ParseUser(o.InvitedBy); err == nil {
 		u, err := s.db.q.FindUser(ctx, inviter.UUID())
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -180,8 +185,8 @@ func (s Invitations) Offer(ctx context.Context, token secret.Hash) (invitation.O
 
 // Accept spends the invitation and makes the person a member with its roles, as far as those
 // exist; a new account is made in the same transaction. The link has proven the address. The
-// error is errdefs.ErrNotFound when there is nothing to accept for this person (any more), and
-// errdefs.ErrConflict when a new account's address has been taken meanwhile.
+// error is errdefs.ErrNotFound when there is nothing to accept for this person (any more), or when
+// whoever invited may no longer invite, and errdefs.ErrConflict when a new account's address has been taken meanwhile.
 func (s Invitations) Accept(ctx context.Context, token secret.Hash, a invitation.Acceptance) error {
 	return s.db.inTx(ctx, "accept invitation", func(q *sqlcgen.Queries) error {
 		row, err := q.AcceptInvitation(ctx, sqlcgen.AcceptInvitationParams{
@@ -189,6 +194,13 @@ func (s Invitations) Accept(ctx context.Context, token secret.Hash, a invitation
 		})
 		if err != nil {
 			return err
+		}
+		stands, err := vouched(ctx, q, row)
+		if err != nil {
+			return err
+		}
+		if !stands {
+			return fmt.Errorf("who invited may not any more: %w", errdefs.ErrNotFound)
 		}
 		// Who invited has granted the membership and its roles.
 		if err := q.SetActor(ctx, row.InvitedBy); err != nil {
@@ -214,6 +226,25 @@ func (s Invitations) Accept(ctx context.Context, token secret.Hash, a invitation
 		e.Tenant, e.User, e.Target = id.TenantFromUUID(row.TenantID), a.User, id.InvitationFromUUID(row.ID).String()
 		return appendEvents(ctx, q, []audit.Event{e})
 	})
+}
+
+// byInstallation is the actor of what was set up before anybody could sign in.
+const byInstallation = "installation"
+
+// vouched reports whether whoever invited may still do so: an administrator who was removed would
+// otherwise have invitations of theirs left to come back by.
+func vouched(ctx context.Context, q *sqlcgen.Queries, i sqlcgen.Invitation) (bool, error) {
+	if i.InvitedBy == byInstallation {
+		return true, nil
+	}
+	p := sqlcgen.MayInviteParams{TenantID: i.TenantID}
+	if user, err := id.ParseUser(i.InvitedBy); err == nil {
+		u := user.UUID()
+		p.UserID = &u
+	} else {
+		p.ClientID = i.InvitedBy
+	}
+	return q.MayInvite(ctx, p)
 }
 
 func openAccount(ctx context.Context, q *sqlcgen.Queries, user id.User, i sqlcgen.Invitation, a invitation.Account) error {

@@ -31,6 +31,8 @@ func act(action audit.Action) admin.Act {
 // invite stores an invitation into acme and returns it with its secret.
 func (w *world) invite(t *testing.T, email string, roles ...string) (invitation.Invitation, secret.Text) {
 	t.Helper()
+	w.exec(t, `INSERT INTO client (id, name, auth_method, grant_types, scopes, audiences)
+		VALUES ('console', 'Console', 'client_secret_basic', '{client_credentials}', '{installation:manage}', '{urn:signet:admin}') ON CONFLICT DO NOTHING`)
 	i, token, err := invitation.New(w.acme, email, roles, time.Now(), time.Hour)
 	must(t, err)
 	i, _, err = w.Invitations().Create(t.Context(), act(audit.InvitationCreated), i, token.Hash(), letter())
@@ -290,4 +292,39 @@ func TestAnInvitationOfAnotherTenantDoesNotExist(t *testing.T) {
 	if n := w.count(t, "SELECT count(*) FROM mail_outbox"); n != 1 {
 		t.Errorf("%d messages wait", n)
 	}
+}
+
+func TestAnInvitationStandsAsLongAsTheMachineThatInvitedMayInvite(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	_, token := w.invite(t, "new@acme.example", "clerk")
+	may := func() bool {
+		o, err := w.Invitations().Offer(t.Context(), token.Hash())
+		must(t, err)
+		return !o.Orphaned
+	}
+	for what, c := range map[string][2]string{
+		"disabled":             {"disabled_at = now()", "disabled_at = NULL"},
+		"without the scope":    {"scopes = '{tenant:manage}'", "scopes = '{installation:manage}'"},
+		"without the grant":    {"grant_types = '{}'", "grant_types = '{client_credentials}'"},
+		"without the audience": {"audiences = '{}'", "audiences = '{urn:signet:admin}'"},
+		"of another tenant":    {"tenant_id = (SELECT id FROM tenant WHERE slug = 'globex'), scopes = '{tenant:manage,installation:manage}'", "tenant_id = NULL, scopes = '{installation:manage}'"},
+	} {
+		w.exec(t, "UPDATE client SET "+c[0]+" WHERE id = 'console'")
+		if may() {
+			t.Errorf("%s: it still stands", what)
+		}
+		if err := w.Invitations().Accept(t.Context(), token.Hash(), newcomer()); !errors.Is(err, errdefs.ErrNotFound) {
+			t.Errorf("%s: accepted: %v", what, err)
+		}
+		w.exec(t, "UPDATE client SET "+c[1]+" WHERE id = 'console'")
+		if !may() {
+			t.Errorf("not %s any more: it does not stand", what)
+		}
+	}
+	if n := w.count(t, "SELECT count(*) FROM user_account WHERE email_normalized = 'new@acme.example'"); n != 0 {
+		t.Error("an account was left behind")
+	}
+	w.exec(t, "UPDATE client SET tenant_id = (SELECT id FROM tenant WHERE slug = 'acme'), scopes = '{tenant:manage}' WHERE id = 'console'")
+	must(t, w.Invitations().Accept(t.Context(), token.Hash(), newcomer()))
 }

@@ -34,7 +34,8 @@ DO UPDATE SET email = excluded.email, roles = excluded.roles, token_hash = exclu
 RETURNING *;
 
 -- name: RenewInvitation :one
-UPDATE invitation SET token_hash = @token_hash, expires_at = @expires_at
+-- Whoever sends it again answers for it from now on.
+UPDATE invitation SET token_hash = @token_hash, expires_at = @expires_at, invited_by = signet_actor()
  WHERE tenant_id = @tenant_id AND id = @id AND accepted_at IS NULL AND revoked_at IS NULL
 RETURNING *;
 
@@ -61,6 +62,36 @@ UPDATE invitation i SET accepted_at = @now::timestamptz, accepted_by = @user_id:
         SELECT 1 FROM user_account u
          WHERE u.id = @user_id AND u.email_normalized = i.email_normalized AND u.disabled_at IS NULL))
 RETURNING *;
+
+-- name: MayInvite :one
+-- Whether whoever invited may still invite into the tenant: a person who administers it or the
+-- installation, or a machine that does. Into the installation's own tenant, which is known by its
+-- identifier, only those of the installation invite.
+WITH own AS (
+    SELECT '00000000-0000-7000-8000-000000000001'::uuid AS id
+), direct AS (
+    SELECT rp.tenant_id, rp.role FROM role_permission rp, own
+     WHERE rp.audience = 'urn:signet:admin'
+       AND (rp.tenant_id = own.id AND rp.permission = 'installation:manage'
+            OR rp.tenant_id = @tenant_id::uuid AND @tenant_id::uuid <> own.id AND rp.permission = 'tenant:manage')
+), administering AS (
+    SELECT tenant_id, role FROM direct
+    UNION
+    SELECT rr.tenant_id, rr.role FROM role_reach rr JOIN direct ON rr.tenant_id = direct.tenant_id AND rr.reaches = direct.role
+)
+SELECT (EXISTS (
+    SELECT 1 FROM administering a
+      JOIN membership_role mr ON mr.tenant_id = a.tenant_id AND mr.role = a.role AND mr.user_id = sqlc.narg(user_id)::uuid
+      JOIN membership m ON m.tenant_id = mr.tenant_id AND m.user_id = mr.user_id AND m.suspended_at IS NULL
+      JOIN tenant t ON t.id = m.tenant_id AND t.disabled_at IS NULL
+      JOIN user_account u ON u.id = mr.user_id AND u.disabled_at IS NULL
+) OR EXISTS (
+    SELECT 1 FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id, own
+     WHERE c.id = @client_id AND c.disabled_at IS NULL AND t.disabled_at IS NULL
+       AND 'client_credentials' = ANY (c.grant_types) AND 'urn:signet:admin' = ANY (c.audiences)
+       AND ((c.tenant_id IS NULL OR c.tenant_id = own.id) AND 'installation:manage' = ANY (c.scopes)
+            OR c.tenant_id = @tenant_id::uuid AND @tenant_id::uuid <> own.id AND 'tenant:manage' = ANY (c.scopes))
+))::boolean AS may;
 
 -- name: JoinTenant :exec
 -- Who is a member already, perhaps suspended, stays what they are and gets the roles beside their

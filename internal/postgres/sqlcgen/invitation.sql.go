@@ -282,6 +282,50 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 	return items, nil
 }
 
+const mayInvite = `-- name: MayInvite :one
+WITH own AS (
+    SELECT '00000000-0000-7000-8000-000000000001'::uuid AS id
+), direct AS (
+    SELECT rp.tenant_id, rp.role FROM role_permission rp, own
+     WHERE rp.audience = 'urn:signet:admin'
+       AND (rp.tenant_id = own.id AND rp.permission = 'installation:manage'
+            OR rp.tenant_id = $3::uuid AND $3::uuid <> own.id AND rp.permission = 'tenant:manage')
+), administering AS (
+    SELECT tenant_id, role FROM direct
+    UNION
+    SELECT rr.tenant_id, rr.role FROM role_reach rr JOIN direct ON rr.tenant_id = direct.tenant_id AND rr.reaches = direct.role
+)
+SELECT (EXISTS (
+    SELECT 1 FROM administering a
+      JOIN membership_role mr ON mr.tenant_id = a.tenant_id AND mr.role = a.role AND mr.user_id = $1::uuid
+      JOIN membership m ON m.tenant_id = mr.tenant_id AND m.user_id = mr.user_id AND m.suspended_at IS NULL
+      JOIN tenant t ON t.id = m.tenant_id AND t.disabled_at IS NULL
+      JOIN user_account u ON u.id = mr.user_id AND u.disabled_at IS NULL
+) OR EXISTS (
+    SELECT 1 FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id, own
+     WHERE c.id = $2 AND c.disabled_at IS NULL AND t.disabled_at IS NULL
+       AND 'client_credentials' = ANY (c.grant_types) AND 'urn:signet:admin' = ANY (c.audiences)
+       AND ((c.tenant_id IS NULL OR c.tenant_id = own.id) AND 'installation:manage' = ANY (c.scopes)
+            OR c.tenant_id = $3::uuid AND $3::uuid <> own.id AND 'tenant:manage' = ANY (c.scopes))
+))::boolean AS may
+`
+
+type MayInviteParams struct {
+	UserID   *[16]byte
+	ClientID string
+	TenantID [16]byte
+}
+
+// Whether whoever invited may still invite into the tenant: a person who administers it or the
+// installation, or a machine that does. Into the installation's own tenant, which is known by its
+// identifier, only those of the installation invite.
+func (q *Queries) MayInvite(ctx context.Context, arg MayInviteParams) (bool, error) {
+	row := q.db.QueryRow(ctx, mayInvite, arg.UserID, arg.ClientID, arg.TenantID)
+	var may bool
+	err := row.Scan(&may)
+	return may, err
+}
+
 const missingRoles = `-- name: MissingRoles :many
 SELECT n.name::text AS name FROM unnest($1::text[]) AS n(name)
  WHERE NOT EXISTS (SELECT 1 FROM role r WHERE r.tenant_id = $2 AND r.name = n.name)
@@ -314,7 +358,7 @@ func (q *Queries) MissingRoles(ctx context.Context, arg MissingRolesParams) ([]s
 }
 
 const renewInvitation = `-- name: RenewInvitation :one
-UPDATE invitation SET token_hash = $1, expires_at = $2
+UPDATE invitation SET token_hash = $1, expires_at = $2, invited_by = signet_actor()
  WHERE tenant_id = $3 AND id = $4 AND accepted_at IS NULL AND revoked_at IS NULL
 RETURNING id, tenant_id, email, email_normalized, roles, token_hash, invited_by, created_at, expires_at, accepted_at, accepted_by, revoked_at
 `
@@ -326,6 +370,7 @@ type RenewInvitationParams struct {
 	ID        [16]byte
 }
 
+// Whoever sends it again answers for it from now on.
 func (q *Queries) RenewInvitation(ctx context.Context, arg RenewInvitationParams) (Invitation, error) {
 	row := q.db.QueryRow(ctx, renewInvitation,
 		arg.TokenHash,
