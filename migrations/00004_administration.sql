@@ -224,10 +224,10 @@ BEGIN
         UPDATE tenant SET access_version = access_version + 1;
     ELSIF TG_TABLE_NAME = 'membership_role' THEN
         UPDATE membership m SET access_version = nextval('membership_access_version')
-         WHERE (m.tenant_id, m.user_id) IN (SELECT c.tenant_id, c.user_id FROM changed c) AND m.created_at <> now();
+         WHERE (m.tenant_id, m.user_id) IN (SELECT c.tenant_id, c.user_id FROM changed c) AND NOT (m.created_at = now() AND m.xmin = pg_current_xact_id()::xid);
     ELSE
         UPDATE tenant t SET access_version = t.access_version + 1
-         WHERE t.id IN (SELECT c.tenant_id FROM changed c) AND t.created_at <> now();
+         WHERE t.id IN (SELECT c.tenant_id FROM changed c) AND NOT (t.created_at = now() AND t.xmin = pg_current_xact_id()::xid);
     END IF;
     RETURN NULL;
 END

@@ -52,7 +52,7 @@ func auditEventOf(e audit.Event) AuditEvent {
 // Access is one way in which a person had access to something.
 type Access struct {
 	UserID     string    `json:"user_id"`
-	Email      string    `json:"email,omitempty" doc:"As of now; absent when the account is gone."`
+	Email      string    `json:"email,omitempty" doc:"As of now; absent when the person is no member any more."`
 	Role       string    `json:"role" doc:"The role that the person held."`
 	Through    string    `json:"through,omitempty" doc:"The role that it included and that bundles the permission, when that is another one."`
 	GrantedBy  string    `json:"granted_by" doc:"Who gave the role."`
@@ -146,6 +146,9 @@ type accessQuery struct {
 	Until  time.Time `query:"until" doc:"Instead of a day: before then."`
 }
 
+// longestWindow bounds what one question about access may be about.
+const longestWindow = 366 * 24 * time.Hour
+
 func (in accessQuery) window() (audit.Window, error) {
 	if in.On != "" {
 		if !in.Since.IsZero() || !in.Until.IsZero() {
@@ -159,6 +162,9 @@ func (in accessQuery) window() (audit.Window, error) {
 	}
 	if !in.Since.Before(in.Until) || in.Since.IsZero() {
 		return audit.Window{}, inQuery("on", "give the day, or since and a later until")
+	}
+	if in.Until.Sub(in.Since) > longestWindow {
+		return audit.Window{}, inQuery("until", "ask for at most 366 days at once")
 	}
 	return audit.Window{Since: in.Since, Until: in.Until}, nil
 }

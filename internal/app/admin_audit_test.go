@@ -107,6 +107,8 @@ func TestWhoHasAccessTodayIsOneQuestion(t *testing.T) {
 		"tenant=globex&on=" + today: 404, "tenant=nobody&on=" + today: 404, "tenant=acme&on=2026-02-30": 422, "tenant=acme": 422, "on=" + today: 422,
 		"tenant=acme&user=nobody&on=" + today:                               422,
 		"tenant=acme&since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z": 422,
+		"tenant=acme&since=2025-01-02T00:00:00Z&until=2026-01-04T00:00:00Z": 422,
+		"tenant=acme&since=2026-01-02T00:00:00Z&until=2026-01-03T00:00:00Z": 200,
 	} {
 		if got := a.Admin(t, ada, http.MethodGet, "/audit/access?"+query, nil); got.Status != status {
 			t.Errorf("%s: %d %s", query, got.Status, got.Raw)

@@ -20,7 +20,7 @@ type Query struct {
 // included the role Through, which bundled the permission, from Since to Until.
 type Access struct {
 	User       id.User
-	Email      string // as of now; "" when the account is gone
+	Email      string // as of now; "" when the person is no member any more
 	Role       string
 	Through    string // Role itself, or a role that it included
 	GrantedBy  string // who gave the role

@@ -114,3 +114,17 @@ func TestTheHistoryOfAccessIsNotRewritten(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoHasLeftTellsTheTenantNoAddress(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	if got := w.lines(t, w.acme, time.Now()); len(got) == 0 || got[0][0] == ' ' {
+		t.Fatalf("while a member: %q", got)
+	}
+	w.exec(t, "DELETE FROM membership WHERE tenant_id = $1 AND user_id = $2", w.acme.UUID(), w.ada.UUID())
+	w.exec(t, "UPDATE user_account SET email = 'new@elsewhere.example' WHERE id = $1", w.ada.UUID())
+	got := w.lines(t, w.acme, time.Now())
+	if len(got) == 0 || slices.ContainsFunc(got, func(l string) bool { return l[0] != ' ' }) {
+		t.Errorf("afterwards: %q", got)
+	}
+}

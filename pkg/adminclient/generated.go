@@ -979,7 +979,7 @@ func (c *Client) SendVerification(ctx context.Context, user string, opts ...Opti
 type Access struct {
 	// The resource server; absent for a role that bundled nothing.
 	Audience string `json:"audience,omitzero"`
-	// As of now; absent when the account is gone.
+	// As of now; absent when the person is no member any more.
 	Email string `json:"email,omitzero"`
 	// Who gave the role.
 	GrantedBy  string `json:"granted_by"`

@@ -53,7 +53,8 @@ SELECT a.user_id, coalesce(u.email, '')::text AS email, a.role, a.effective::tex
        a.audience::text AS audience, a.permission::text AS permission,
        a.since::timestamptz AS since, a.until::timestamptz AS until
   FROM access a
-  LEFT JOIN user_account u ON u.id = a.user_id
+  LEFT JOIN membership still ON still.tenant_id = @tenant_id AND still.user_id = a.user_id
+  LEFT JOIN user_account u ON u.id = still.user_id -- whoever has left tells the tenant no new address
  WHERE a.since < a.until
    AND NOT EXISTS (SELECT 1 FROM access_history d
                     WHERE d.tenant_id = '00000000-0000-0000-0000-000000000000' AND d.kind = 'user_disabled' AND d.user_id = a.user_id
