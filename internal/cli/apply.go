@@ -101,6 +101,9 @@ func (c *CLI) apply(ctx context.Context, f applyFlags) error {
 		Made: func(m manifest.MadeSecret) {
 			fmt.Fprintf(c.Stdout, "The client %s has a secret, which is shown this once: %s\n", clean(m.Client), m.Secret.Reveal())
 		},
+		Oversized: func(o manifest.Oversized) {
+			fmt.Fprintf(c.Stderr, "%s: tokens get %s\n", clean(o.Step), clean(sizes([]adminclient.TokenForecast{o.Forecast})))
+		},
 	}))
 }
 

@@ -128,6 +128,13 @@ func noun(use, short, long, example string, subs ...*cobra.Command) *cobra.Comma
 		Use: use, Short: short, Long: long, Example: example, Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	// A verb that there is not comes with flags that the noun does not know: the verb is what is wrong.
+	cmd.SetFlagErrorFunc(func(at *cobra.Command, err error) error {
+		if verbs := at.Flags().Args(); at == cmd && len(verbs) > 0 {
+			return exactly()(at, verbs)
+		}
+		return misuse(at, err)
+	})
 	cmd.AddCommand(subs...)
 	return cmd
 }

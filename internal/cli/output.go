@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/width"
+
+	"github.com/signet-id/signet/pkg/adminclient"
 )
 
 // batch is how many rows a table looks at to choose its widths: a list of any length is printed
@@ -115,6 +117,17 @@ func (c *CLI) show(v any, fields ...field) error {
 		}
 	}
 	return (&table{w: c.Stdout}).write(rows)
+}
+
+// sizes says how large tokens get by what was edited, where that is more than they may hold.
+func sizes(forecast []adminclient.TokenForecast) string {
+	var lines []string
+	for _, f := range forecast {
+		if f.OverBudget {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("too large (%d bytes), and leave permissions or declared claims out; audience %s", f.Bytes, or(f.Audience, "any"))))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // say prints a sentence about what was done, unless a program is reading.

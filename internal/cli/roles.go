@@ -52,7 +52,7 @@ func (c *CLI) roleList(tenant *string) *cobra.Command {
 
 func (c *CLI) showRole(r adminclient.Role) error {
 	return c.show(r, field{"name", r.Name}, field{"description", r.Description}, field{"includes", words(r.Includes)},
-		field{"permissions", permissionLines(r.Permissions)}, field{"template", r.Template}, field{"created", when(r.CreatedAt)}, field{"updated", when(r.UpdatedAt)})
+		field{"permissions", permissionLines(r.Permissions)}, field{"template", r.Template}, field{"tokens", sizes(r.TokenForecast)}, field{"created", when(r.CreatedAt)}, field{"updated", when(r.UpdatedAt)})
 }
 
 func (c *CLI) roleShow(tenant *string) *cobra.Command {

@@ -18,11 +18,18 @@ type MadeSecret struct {
 	Secret secret.Text
 }
 
+// Oversized is what makes tokens too large, so that they leave something out.
+type Oversized struct {
+	Step     string // "role acme/clerk"
+	Forecast adminclient.TokenForecast
+}
+
 // Options say how a plan is applied.
 type Options struct {
 	AllowLoss bool             // else a plan that loses something is refused as a whole
 	Done      func(*Step)      // called after each step; may be nil
 	Made      func(MadeSecret) // called for each secret that the server made; may be nil
+	Oversized func(Oversized)  // called for each forecast that is over the budget; may be nil
 }
 
 // Comparison is a document beside what a server has.
@@ -60,6 +67,11 @@ func (c *Comparison) Apply(ctx context.Context, o Options) error {
 	for _, made := range c.remote.made {
 		if o.Made != nil {
 			o.Made(made)
+		}
+	}
+	for _, large := range c.remote.oversized {
+		if o.Oversized != nil {
+			o.Oversized(large)
 		}
 	}
 	if stopped, ok := errors.AsType[*StepError](err); ok {

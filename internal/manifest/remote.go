@@ -19,6 +19,8 @@ type remote struct {
 	slugs   map[string]string // tenants: slug by identifier
 	people  map[string]string // accounts: identifier by folded address
 	made    []MadeSecret
+
+	oversized []Oversized
 }
 
 func newRemote(api *adminclient.Client) *remote {

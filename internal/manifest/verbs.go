@@ -47,6 +47,16 @@ func got[T any](ctx context.Context, r *remote, s *Step, v T, etag string, err e
 	return t, etag, err
 }
 
+// measured keeps what the server forecasts of tokens that are too large, and passes the error on.
+func (r *remote) measured(s *Step, forecast []adminclient.TokenForecast, err error) error {
+	for _, f := range forecast {
+		if f.OverBudget {
+			r.oversized = append(r.oversized, Oversized{Step: s.Name(), Forecast: f})
+		}
+	}
+	return err
+}
+
 func serverVerbs() verbs {
 	return verbs{
 		get: func(ctx context.Context, r *remote, s *Step) (*thing, string, error) {
@@ -60,15 +70,15 @@ func serverVerbs() verbs {
 			}
 			v, _, err := r.api.CreateResourceServer(ctx, b, once())
 			r.servers[s.last()] = v.ID
-			return err
+			return r.measured(s, v.TokenForecast, err)
 		},
 		update: func(ctx context.Context, r *remote, s *Step, etag string, fields map[string]any) error {
 			b, err := body[adminclient.UpdateResourceServerBody](fields)
 			if err != nil {
 				return err
 			}
-			_, _, err = r.api.UpdateResourceServer(ctx, r.servers[s.last()], b, adminclient.IfMatch(etag))
-			return err
+			v, _, err := r.api.UpdateResourceServer(ctx, r.servers[s.last()], b, adminclient.IfMatch(etag))
+			return r.measured(s, v.TokenForecast, err)
 		},
 		remove: func(ctx context.Context, r *remote, s *Step, etag string) error {
 			return r.api.DeleteResourceServer(ctx, r.servers[s.last()], adminclient.DeleteResourceServerParams{}, adminclient.IfMatch(etag))
@@ -176,16 +186,16 @@ func roleVerbs() verbs {
 			if err != nil {
 				return err
 			}
-			_, _, err = r.api.CreateRole(ctx, s.Path[0], b, once())
-			return err
+			v, _, err := r.api.CreateRole(ctx, s.Path[0], b, once())
+			return r.measured(s, v.TokenForecast, err)
 		},
 		update: func(ctx context.Context, r *remote, s *Step, etag string, fields map[string]any) error {
 			b, err := body[adminclient.UpdateRoleBody](fields)
 			if err != nil {
 				return err
 			}
-			_, _, err = r.api.UpdateRole(ctx, s.Path[0], s.last(), b, adminclient.IfMatch(etag))
-			return err
+			v, _, err := r.api.UpdateRole(ctx, s.Path[0], s.last(), b, adminclient.IfMatch(etag))
+			return r.measured(s, v.TokenForecast, err)
 		},
 		remove: func(ctx context.Context, r *remote, s *Step, etag string) error {
 			return r.api.DeleteRole(ctx, s.Path[0], s.last(), adminclient.IfMatch(etag))
@@ -276,15 +286,15 @@ func clientVerbs() verbs {
 			if err == nil && v.Secret != "" && fields["secret"] == nil {
 				r.made = append(r.made, MadeSecret{Client: v.ID, Secret: secret.New(v.Secret)})
 			}
-			return err
+			return r.measured(s, v.TokenForecast, err)
 		},
 		update: func(ctx context.Context, r *remote, s *Step, etag string, fields map[string]any) error {
 			b, err := body[adminclient.UpdateClientBody](fields)
 			if err != nil {
 				return err
 			}
-			_, _, err = r.api.UpdateClient(ctx, s.last(), b, adminclient.IfMatch(etag))
-			return err
+			v, _, err := r.api.UpdateClient(ctx, s.last(), b, adminclient.IfMatch(etag))
+			return r.measured(s, v.TokenForecast, err)
 		},
 		remove: func(ctx context.Context, r *remote, s *Step, etag string) error {
 			return r.api.DeleteClient(ctx, s.last(), adminclient.IfMatch(etag))
