@@ -382,11 +382,13 @@ func TestAnAdministratorOfTheInstallationHasLinksSentToPeople(t *testing.T) {
 		t.Errorf("a verified address: %d %s", out.Status, out.Raw)
 	}
 	exec(t, a, "UPDATE user_account SET email_verified = false WHERE email = $1", apptest.Grace)
+	b := a.Browser(t)
+	b.SignIn(b.Get(a.URL+"/login"), apptest.Grace, apptest.Password)
 	for path, leads := range map[string]string{reset: "/password/reset", verification: "/email/verify"} {
 		if out := a.Admin(t, opal, http.MethodPost, path, nil); out.Status != http.StatusNoContent || out.Raw != "" {
 			t.Errorf("%s: %d %s", path, out.Status, out.Raw)
 		}
-		if p := a.Browser(t).Get(a.Mail(t, apptest.Grace).Link()); p.URL.Path != leads || !p.HasForm(leads) {
+		if p := b.Get(a.Mail(t, apptest.Grace).Link()); p.URL.Path != leads || !p.HasForm(leads) {
 			t.Errorf("%s leads to %s: %d", path, p.URL.Path, p.Status)
 		}
 	}

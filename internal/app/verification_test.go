@@ -26,6 +26,14 @@ func TestAnAddressIsVerifiedByTheButtonAndNotByOpeningTheLink(t *testing.T) {
 	link := a.Mail(t, apptest.Grace).Link()
 	reader := a.Browser(t) // not signed in: it has the mailbox
 	page := reader.Get(link)
+	if page.HasForm("/email/verify") || !strings.Contains(page.Body, apptest.Grace) {
+		t.Fatalf("somebody who is not signed in is asked to confirm:\n%s", page.Body)
+	}
+	login := reader.Get(a.URL + "/login?verification=" + link[strings.Index(link, "token=")+6:])
+	if email := login.Form(t, "/login").Fields.Get("email"); email != apptest.Grace {
+		t.Errorf("the address is not filled in: %q", email)
+	}
+	page = reader.SignIn(login, apptest.Grace, apptest.Password)
 	if verified() != false {
 		t.Fatal("opening the link verified the address")
 	}
@@ -46,6 +54,51 @@ func TestAnAddressIsVerifiedByTheButtonAndNotByOpeningTheLink(t *testing.T) {
 		t.Errorf("%d at %s", p.Status, p.URL)
 	}
 	a.NoMail(t, apptest.Grace)
+}
+
+// Whoever opened an account with somebody else's address, and knows its password, would have it
+// verified by the one who reads the mailbox.
+func TestAnAddressIsVerifiedByNobodyButTheAccountsOwner(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	exec(t, a, "UPDATE user_account SET email_verified = false WHERE email = $1", apptest.Grace)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	grace := a.Admin(t, opal, http.MethodGet, "/users?email="+apptest.Grace, nil).JSON["items"].([]any)[0].(map[string]any)["id"].(string)
+	if out := a.Admin(t, opal, http.MethodPost, "/users/"+grace+"/verification", nil); out.Status != http.StatusNoContent {
+		t.Fatalf("%d %s", out.Status, out.Raw)
+	}
+	link := a.Mail(t, apptest.Grace).Link()
+	token := link[strings.Index(link, "token=")+6:]
+	stranger, linus := a.Browser(t), a.Browser(t)
+	linus.SignIn(linus.Get(a.URL+"/login"), apptest.Linus, apptest.Password)
+	for who, c := range map[string]struct {
+		b     *apptest.Browser
+		leads string
+		says  string
+	}{
+		"nobody signed in": {stranger, "/login?verification=" + token, "to show that the account is yours"},
+		"somebody else":    {linus, "/login?switch=1&amp;verification=" + token, "Use another account"},
+	} {
+		p := c.b.Post(a.URL+"/email/verify", url.Values{"token": {token}})
+		if p.URL.Path != "/email/verify" || p.URL.Query().Get("token") != token || p.HasForm("/email/verify") || !strings.Contains(p.Body, c.says) || !strings.Contains(p.Body, c.leads) {
+			t.Errorf("%s: %d at %s:\n%s", who, p.Status, p.URL, p.Body)
+		}
+	}
+	if u := a.Admin(t, opal, http.MethodGet, "/users/"+grace, nil); u.JSON["email_verified"] != false {
+		t.Fatalf("verified: %s", u.Raw)
+	}
+	login := linus.Get(a.URL + "/login?switch=1&verification=" + token)
+	page := linus.SignIn(login, apptest.Grace, apptest.Password)
+	f := page.Form(t, "/email/verify")
+	if !strings.Contains(page.Body, apptest.Grace) {
+		t.Error("the page does not say whose address it is")
+	}
+	if p := linus.Post(f.Action, f.Fields); !strings.Contains(p.Body, "Your e-mail address is verified") {
+		t.Fatalf("%d at %s:\n%s", p.Status, p.URL, p.Body)
+	}
+	if u := a.Admin(t, opal, http.MethodGet, "/users/"+grace, nil); u.JSON["email_verified"] != true {
+		t.Errorf("not verified: %s", u.Raw)
+	}
 }
 
 func TestLinksThatVerifyAnAddressAreSentNowAndThenOnly(t *testing.T) {

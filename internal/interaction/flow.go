@@ -26,8 +26,9 @@ const (
 	fieldSent   = "sent"   // words only: a message is on its way
 	fieldJoined = "joined" // words only: an invitation was accepted
 
-	fieldToken      = "token"      // the secret of a mailed link
-	fieldInvitation = "invitation" // that of the invitation to go on with
+	fieldToken        = "token"        // the secret of a mailed link
+	fieldInvitation   = "invitation"   // that of the invitation to go on with
+	fieldVerification = "verification" // that of the link to go on with
 )
 
 // step is a pending request together with what is due now.

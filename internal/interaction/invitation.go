@@ -96,10 +96,7 @@ func (i *Interaction) showInvitation(w http.ResponseWriter, r *http.Request, sta
 	if o.visit.signedIn() {
 		p.Person = person(o.user)
 	}
-	p.SignInURL = pathLogin + "?" + fieldInvitation + "=" + o.token.Reveal()
-	if o.visit.signedIn() {
-		p.SignInURL += "&" + fieldSwitch + "=1"
-	}
+	p.SignInURL = next{invitation: o.token.Reveal()}.signInURL(o.visit.signedIn())
 	i.render(w, r, status, p)
 	return nil
 }

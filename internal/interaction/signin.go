@@ -32,15 +32,18 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 		return errNoCookie()
 	}
 	p := ui.SignIn{Notice: plainNotice(v, query), Form: next.form()}
-	if next.invitation != "" {
+	switch {
+	case next.invitation != "":
 		p.Notice, p.Email = ui.NoticeInvited, i.invitedAddress(r, next.invitation)
+	case next.verification != "":
+		p.Notice, p.Email = ui.NoticeVerifying, i.addressToVerify(r, next.verification)
 	}
 	return i.showSignIn(w, r, http.StatusOK, nil, p)
 }
 
-// next is where a sign-in without a request leads: to the account page, or back to the
-// invitation that somebody came with.
-type next struct{ invitation string }
+// next is where a sign-in without a request leads: to the account page, or back to the mailed link
+// that somebody came with. It holds the secret of one at most.
+type next struct{ invitation, verification string }
 
 // nextAfter reads it from a query or form. What cannot be a token is none, so that nothing else
 // gets into an address.
@@ -48,30 +51,51 @@ func nextAfter(form url.Values) next {
 	if token := form.Get(fieldInvitation); isToken(token) {
 		return next{invitation: token}
 	}
+	if token := form.Get(fieldVerification); isToken(token) {
+		return next{verification: token}
+	}
 	return next{}
 }
 
 func (n next) url() string {
-	if n.invitation != "" {
+	switch {
+	case n.invitation != "":
 		return pathInvitation + "?" + fieldToken + "=" + n.invitation
+	case n.verification != "":
+		return pathVerify + "?" + fieldToken + "=" + n.verification
 	}
 	return pathAccount
 }
 
+// signInURL leads to signing in and then there; as somebody else than is signed in, with switching.
+func (n next) signInURL(switching bool) string {
+	query := url.Values{}
+	for _, h := range n.form().Hidden {
+		query.Set(h.Name, h.Value)
+	}
+	if switching {
+		query.Set(fieldSwitch, "1")
+	}
+	return pathLogin + "?" + query.Encode()
+}
+
 // afterSignIn is url for somebody whose browser was just given a cookie.
 func (n next) afterSignIn() string {
-	if n.invitation != "" {
-		return n.url() + "&" + fieldCookie + "=1"
+	if n == (next{}) {
+		return n.url() + "?" + fieldCookie + "=1"
 	}
-	return n.url() + "?" + fieldCookie + "=1"
+	return n.url() + "&" + fieldCookie + "=1"
 }
 
 // form carries it through the sign-in form.
 func (n next) form() ui.Form {
-	if n.invitation == "" {
-		return ui.Form{}
+	switch {
+	case n.invitation != "":
+		return ui.Form{Hidden: []ui.Hidden{{Name: fieldInvitation, Value: n.invitation}}}
+	case n.verification != "":
+		return ui.Form{Hidden: []ui.Hidden{{Name: fieldVerification, Value: n.verification}}}
 	}
-	return ui.Form{Hidden: []ui.Hidden{{Name: fieldInvitation, Value: n.invitation}}}
+	return ui.Form{}
 }
 
 // showSignIn renders the sign-in page of s, or of no request at all.

@@ -37,6 +37,7 @@ func English() Text {
 	t.Notices.PasswordReset = "Your password has been changed. Sign in with the new one."
 	t.Notices.Invited = "Sign in to accept the invitation."
 	t.Notices.Joined = "Welcome. You have joined the organization."
+	t.Notices.Verifying = "Sign in to verify your e-mail address."
 	t.Notices.VerificationSent = "We have sent you a link. Open it to verify your e-mail address."
 	t.Notices.UseOther = "Sign in with the account you want to use."
 
@@ -157,6 +158,10 @@ func English() Text {
 
 	t.VerifyEmail.Title = "Verify your e-mail address"
 	t.VerifyEmail.Lead = "Confirm that this account is yours."
+	t.VerifyEmail.LeadSignIn = "Sign in as {email} first, to show that the account is yours."
+	t.VerifyEmail.Other = "You are signed in as {name}. This link is for {email}."
+	t.VerifyEmail.SignIn = "Sign in"
+	t.VerifyEmail.Switch = "Use another account"
 	t.VerifyEmail.Submit = "Yes, verify my address"
 	t.VerifyEmail.Done = "Your e-mail address is verified"
 	t.VerifyEmail.DoneLead = "You can close this page."

@@ -39,15 +39,22 @@ func (p ResetPassword) describe(t *Text) (meta, error) {
 }
 
 // VerifyEmail asks somebody who followed a link to confirm that the address is theirs. Opening
-// the page must not do it: programs that look for bad links open every one.
+// the page must not do it: programs that look for bad links open every one. With SignInURL they
+// have to sign in first, to the account that the link is about.
 type VerifyEmail struct {
 	Frame
 	Form   Form
-	Person Person
+	Person Person // who is signed in; zero: nobody
 	Done   bool
+	// SignInURL leads to signing in as the person with Email; "" when they are.
+	SignInURL string
+	Email     string
 	// NextURL leads on when it is done: to the account page, or to signing in.
 	NextURL string
 }
+
+// Other reports whether somebody is signed in whom the link is not for.
+func (p VerifyEmail) Other() bool { return p.SignInURL != "" && p.Person != Person{} }
 
 func (p VerifyEmail) describe(t *Text) (meta, error) {
 	return meta{template: "verify_email", title: t.VerifyEmail.Title, frame: p.Frame, forms: true, formTarget: p.FormTargets, ownWindow: true}, nil

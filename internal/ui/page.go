@@ -105,6 +105,7 @@ const (
 	NoticeInvited          Notice = "invited"           // sign in to accept an invitation
 	NoticeJoined           Notice = "joined"            // success: an invitation was accepted
 	NoticeVerificationSent Notice = "verification_sent" // success: look at the mailbox
+	NoticeVerifying        Notice = "verifying"         // sign in to verify an address
 )
 
 // Good reports whether the notice is a success.

@@ -18,7 +18,7 @@ type Text struct {
 	}
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
-		PasswordReset, Invited, Joined, VerificationSent                              string
+		PasswordReset, Invited, Joined, VerificationSent, Verifying                   string
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
 	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
@@ -51,9 +51,12 @@ type Text struct {
 	}
 	ForgotPassword struct{ Title, Lead, Submit, Missing, Sent, SentLead, SentAdvice, Unable, Back string }
 	ResetPassword  struct{ Title, Lead, Submit string }
-	VerifyEmail    struct{ Title, Lead, Submit, Done, DoneLead, Next string }
-	Home           struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
-	FormPost       struct{ Title, Lead, LeadClient, Continue string }
+	VerifyEmail    struct {
+		Title, Lead, Submit, Done, DoneLead, Next string
+		LeadSignIn, Other, SignIn, Switch         string
+	}
+	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
+	FormPost struct{ Title, Lead, LeadClient, Continue string }
 }
 
 // Errors is the wording of the error page.
@@ -73,7 +76,7 @@ func (t *Text) notice(n Notice) string {
 		NoticeSessionEnded: t.Notices.SessionEnded, NoticePasswordChanged: t.Notices.PasswordChanged,
 		NoticeOtherSignedOut: t.Notices.OtherSignedOut, NoticeAccountSwitched: t.Notices.UseOther,
 		NoticePasswordReset: t.Notices.PasswordReset, NoticeInvited: t.Notices.Invited, NoticeJoined: t.Notices.Joined,
-		NoticeVerificationSent: t.Notices.VerificationSent,
+		NoticeVerificationSent: t.Notices.VerificationSent, NoticeVerifying: t.Notices.Verifying,
 	}[n]
 }
 
