@@ -328,7 +328,10 @@ func (c *CLI) secretAdd() *cobra.Command {
 	var file string
 	var lasts, previous time.Duration
 	cmd := &cobra.Command{
-		Use: "add CLIENT", Short: "Add a secret, which is shown this once", Args: exactly("client"), ValidArgsFunction: c.completeClient,
+		Use: "add CLIENT", Short: "Add a secret, which is shown this once",
+		Example: `  signet client secret add shop
+  signet client secret add shop --secret-file shop.secret --previous-for 24h`,
+		Args: exactly("client"), ValidArgsFunction: c.completeClient,
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) (err error) {
 			var body adminclient.CreateClientSecretBody
 			if body.Secret, err = c.readSecret("--secret-file", file); err != nil {

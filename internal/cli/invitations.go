@@ -56,7 +56,9 @@ func (c *CLI) showInvitation(i adminclient.Invitation) error {
 func (c *CLI) invitationCreate(tenant *string) *cobra.Command {
 	var roles []string
 	cmd := &cobra.Command{
-		Use: "create E-MAIL", Short: "Invite a person", Args: exactly("e-mail address"),
+		Use: "create E-MAIL", Short: "Invite a person",
+		Example: `  signet invitation create grace@acme.example -t acme --role clerk`,
+		Args:    exactly("e-mail address"),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 			t, err := c.tenantOr(*tenant)
 			if err != nil {

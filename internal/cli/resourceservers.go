@@ -99,7 +99,9 @@ func (c *CLI) serverCreate() *cobra.Command {
 	var name, tenant string
 	var permissions []string
 	cmd := &cobra.Command{
-		Use: "create AUDIENCE", Short: "Register a resource server", Args: exactly("audience"),
+		Use: "create AUDIENCE", Short: "Register a resource server",
+		Example: `  signet resource-server create https://orders.example --name Orders`,
+		Args:    exactly("audience"),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 			r, err := creating(func(key adminclient.Option) (adminclient.ResourceServer, error) {
 				r, _, err := api.CreateResourceServer(ctx, adminclient.CreateResourceServerBody{Audience: args[0], Name: or(name, args[0]), TenantID: tenant}, key)
@@ -124,7 +126,9 @@ func (c *CLI) serverCreate() *cobra.Command {
 
 func (c *CLI) serverUpdate() *cobra.Command {
 	var name string
-	cmd := &cobra.Command{Use: "update AUDIENCE", Short: "Rename a resource server", Args: exactly("audience"), ValidArgsFunction: c.completeAudience}
+	cmd := &cobra.Command{Use: "update AUDIENCE", Short: "Rename a resource server",
+		Example: `  signet resource-server update https://orders.example --name "Orders and returns"`,
+		Args:    exactly("audience"), ValidArgsFunction: c.completeAudience}
 	cmd.RunE = c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 		body := adminclient.UpdateResourceServerBody{Name: given(cmd, "name", name)}
 		if body.Name == nil {
@@ -169,7 +173,9 @@ func (c *CLI) serverDelete() *cobra.Command {
 func (c *CLI) permissionCommand() *cobra.Command {
 	var description string
 	set := &cobra.Command{
-		Use: "set AUDIENCE SLUG", Short: "Declare a permission, or describe it anew", Args: exactly("audience", "slug"), ValidArgsFunction: c.completeAudience,
+		Use: "set AUDIENCE SLUG", Short: "Declare a permission, or describe it anew",
+		Example: `  signet resource-server permission set https://orders.example orders:read --description "See orders"`,
+		Args:    exactly("audience", "slug"), ValidArgsFunction: c.completeAudience,
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 			r, _, err := server(ctx, api, args[0])
 			if err != nil {

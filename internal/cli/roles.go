@@ -76,7 +76,10 @@ func (c *CLI) roleCreate(tenant *string) *cobra.Command {
 	var description string
 	var includes, permissions []string
 	cmd := &cobra.Command{
-		Use: "create ROLE", Short: "Create a role", Args: exactly("role"),
+		Use: "create ROLE", Short: "Create a role",
+		Example: `  signet role create clerk -t acme --permission https://orders.example=orders:read
+  signet role create boss -t acme --include clerk --permission https://orders.example=orders:refund`,
+		Args: exactly("role"),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 			t, err := c.tenantOr(*tenant)
 			if err != nil {

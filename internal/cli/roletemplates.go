@@ -55,7 +55,9 @@ func (c *CLI) templateCreate() *cobra.Command {
 	var description string
 	var permissions []string
 	cmd := &cobra.Command{
-		Use: "create TEMPLATE", Short: "Create a role template", Args: exactly("template"),
+		Use: "create TEMPLATE", Short: "Create a role template",
+		Example: `  signet role-template create auditor --description "Reads the log" --permission urn:signet:admin=audit:read`,
+		Args:    exactly("template"),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) (err error) {
 			body := adminclient.CreateTemplateBody{Name: args[0], Description: description}
 			if body.Permissions, err = permissionsOf(permissions); err != nil {
@@ -79,7 +81,9 @@ func (c *CLI) templateCreate() *cobra.Command {
 func (c *CLI) templateUpdate() *cobra.Command {
 	var description string
 	var add, remove []string
-	cmd := &cobra.Command{Use: "update TEMPLATE", Short: "Change a role template", Args: exactly("template")}
+	cmd := &cobra.Command{Use: "update TEMPLATE", Short: "Change a role template",
+		Example: `  signet role-template update auditor --add-permission urn:signet:admin=tenant:read`,
+		Args:    exactly("template")}
 	cmd.RunE = c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 		t, etag, err := api.GetRoleTemplate(ctx, args[0])
 		if err != nil {
