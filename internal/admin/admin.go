@@ -132,6 +132,9 @@ type Act struct {
 	Event     audit.Event // complete: At, Action, Tenant, Actor, Target, Address, RequestID, Detail
 	IfVersion int64       // of what is changed; 0: whatever it is. Another one is ErrVersion
 	Once      *Once       // of a creation; nil: no key was given
+	// Refusal is what the act is refused with, unless it is one that was done before under the key
+	// of Once; nil: it may be done.
+	Refusal error
 }
 
 // Once recognises a creation that is tried again, after its answer was lost: the key that the

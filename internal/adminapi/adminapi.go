@@ -82,6 +82,9 @@ type Config struct {
 	MailLinks   MailLinks
 	Letters     *mail.Writer // without a mail server nobody is invited
 	Links       Links
+	Budgets     Budgets
+	// InvitationsADay is how many a tenant may have sent.
+	InvitationsADay int
 
 	// ForgetClient and ForgetUser have this replica read again what was changed, before the
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for

@@ -51,6 +51,7 @@ func refusals(method string, op *huma.Operation) []int {
 	if op.RequestBody != nil {
 		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
+	out = append(out, op.Errors...)
 	for _, p := range op.Parameters {
 		if p.Name == "If-Match" {
 			out = append(out, http.StatusPreconditionFailed)
@@ -69,7 +70,7 @@ func refusalHeaders(status int) map[string]*huma.Param {
 	switch status {
 	case http.StatusUnauthorized:
 		return header("WWW-Authenticate", "What is missing (RFC 6750 §3).")
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return header("Retry-After", "Seconds after which to try again.")
 	}
 	return nil

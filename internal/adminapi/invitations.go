@@ -91,8 +91,9 @@ func (a *API) invitations() {
 	}, a.listInvitations)
 	register(a, operation{
 		ID: "create-invitation", Method: http.MethodPost, Path: "/tenants/{tenant}/invitations", Tag: tag, Status: http.StatusCreated,
+		Errors:      []int{http.StatusTooManyRequests},
 		Summary:     "Invite somebody into a tenant by e-mail.",
-		Description: "Whether the address has an account is not told. Inviting an address again renews what is pending: the link sent before is void.",
+		Description: "Whether the address has an account is not told. Inviting an address again renews what is pending: the link sent before is void. Only so many letters go to one address, and from one tenant in a day: beyond that the answer is 429, and Retry-After says when the next one may go.",
 	}, a.createInvitation)
 	register(a, operation{ID: "get-invitation", Method: http.MethodGet, Path: "/tenants/{tenant}/invitations/{invitation}", Tag: tag, Summary: "Read an invitation."}, a.getInvitation)
 	register(a, operation{
@@ -101,7 +102,8 @@ func (a *API) invitations() {
 	}, a.revokeInvitation)
 	register(a, operation{
 		ID: "resend-invitation", Method: http.MethodPost, Path: "/tenants/{tenant}/invitations/{invitation}/resend", Tag: tag,
-		Summary: "Send an invitation again, with a new link.", Description: "The link sent before is void.",
+		Errors:  []int{http.StatusTooManyRequests},
+		Summary: "Send an invitation again, with a new link.", Description: "The link sent before is void. It counts as another letter to the address.",
 	}, a.resendInvitation)
 }
 
@@ -157,7 +159,15 @@ func (a *API) createInvitation(ctx context.Context, actor admin.Actor, in *creat
 	}
 	act := a.act(ctx, actor, audit.InvitationCreated, t.ID, "", map[string]string{"email": i.Email, "roles": strings.Join(i.Roles, " ")})
 	act.Once = in.once("create-invitation", t.ID, b)
+	letters, err := a.toSend(ctx, t.ID, i.Email)
+	if err != nil {
+		return nil, err
+	}
+	act.Refusal = letters.refusal
 	i, replayed, err := a.Invitations.Create(ctx, act, i, token.Hash(), letter)
+	if err != nil || replayed {
+		letters.unsent(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +232,14 @@ func (a *API) resendInvitation(ctx context.Context, actor admin.Actor, in *OfInv
 		return nil, err
 	}
 	act := a.act(ctx, actor, audit.InvitationResent, t.ID, i.ID.String(), map[string]string{"email": i.Email})
+	letters, err := a.toSend(ctx, t.ID, i.Email)
+	if err != nil {
+		return nil, err
+	}
+	act.Refusal = letters.refusal
 	i, err = a.Invitations.Resend(ctx, act, t.ID, i.ID, token.Hash(), expires, letter)
+	if err != nil {
+		letters.unsent(ctx)
+	}
 	return &invitationAnswer{a.invitationOf(i)}, err
 }

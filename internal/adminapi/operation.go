@@ -26,6 +26,7 @@ type operation struct {
 	Summary          string // one sentence in the imperative
 	Description      string
 	Status           int           // of success; 0: 200, or 204 without a body
+	Errors           []int         // beside those that every operation answers with
 	MaxBody          int64         // in bytes; 0: the server's
 	Timeout          time.Duration // 0: the server's
 }
@@ -44,6 +45,7 @@ func register[I, O any](a *API, op operation, f func(ctx context.Context, actor 
 		OperationID: op.ID, Method: op.Method, Path: op.Path, Tags: []string{op.Tag},
 		Summary: op.Summary, Description: op.Description, DefaultStatus: op.Status,
 		MaxBodyBytes: maxBody, BodyReadTimeout: -1, // the server bounds the time
+		Errors: op.Errors,
 	}, func(ctx context.Context, in *I) (*O, error) {
 		actor, ok := ctx.Value(actorKey{}).(admin.Actor)
 		if !ok {

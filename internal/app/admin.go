@@ -37,9 +37,11 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Roles:       r.db.Roles(),
 		Templates:   r.db.Templates(),
 
-		Invitations: r.db.Invitations(),
-		MailLinks:   r.db.MailLinks(),
-		Letters:     r.letters,
+		Invitations:     r.db.Invitations(),
+		MailLinks:       r.db.MailLinks(),
+		Letters:         r.letters,
+		Budgets:         r.requests,
+		InvitationsADay: o.Config.Throttle.TenantInvitations,
 		Links: adminapi.Links{
 			Invitation: func(token secret.Text) secret.Text { return interaction.InvitationURL(issuer, token) },
 			ToPerson: func(p maillink.Purpose, token secret.Text) secret.Text {

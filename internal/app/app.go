@@ -117,6 +117,7 @@ type rooms struct {
 	rules    *password.Rules
 	issuer   *issuer.Issuer
 	hosted   *interaction.Interaction
+	requests *ratelimit.Limiter // holds off those who have letters sent
 	admin    *adminapi.API
 }
 
@@ -168,6 +169,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		rules:    rules,
 		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
 		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
+		requests: requests,
 	}
 	if r.postman, err = newPostman(o, db, r.letters, metrics); err != nil {
 		return nil, err
@@ -212,7 +214,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		Invitations: db.Invitations(),
 		Links:       db.MailLinks(),
 		Letters:     r.letters,
-		Requests:    requests,
+		Requests:    r.requests,
 		LinkLives:   interaction.LinkLives{Verify: c.Links.VerificationTTL, Reset: c.Links.ResetTTL},
 		Limiter:     limiter,
 		Hasher:      hasher,

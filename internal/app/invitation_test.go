@@ -414,3 +414,76 @@ func TestANameChosenOnAnInvitationKeepsTheRulesOfTheAdministration(t *testing.T)
 		t.Errorf("%d %s", got.Status, got.Raw)
 	}
 }
+
+// Whoever administers a tenant could flood any mailbox, in the name of the whole installation.
+func TestOneAddressAndOneTenantGetSoManyInvitationsAndNoMore(t *testing.T) {
+	t.Parallel()
+	clk := &movableClock{}
+	a := apptest.Start(t, apptest.WithClock(clk.now), apptest.With("SIGNET_THROTTLE_TENANT_INVITATIONS", "8"))
+	ada, opal := a.AdminToken(t, apptest.Ada, "acme"), a.AdminToken(t, apptest.Opal, "signet")
+	send := func(token, path, email, key string) apptest.Answer {
+		var body any
+		var headers []string
+		if email != "" {
+			body = map[string]any{"email": email}
+		}
+		if key != "" {
+			headers = append(headers, "Idempotency-Key: "+key)
+		}
+		return a.Admin(t, token, http.MethodPost, path, body, headers...)
+	}
+	const acme = "/tenants/acme/invitations"
+	held := func(what, wait, says string, out apptest.Answer) {
+		t.Helper()
+		if out.Status != http.StatusTooManyRequests || out.Header.Get("Retry-After") != wait || !strings.Contains(out.Raw, says) ||
+			out.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d after %s: %s", what, out.Status, out.Header.Get("Retry-After"), out.Raw)
+		}
+	}
+	first := send(ada, acme, "Hedy@Acme.example", "first")
+	for _, email := range []string{"no address", "grace@acme.example"} { // nothing is sent
+		for range 6 {
+			if out := send(ada, acme, email, ""); out.Status == http.StatusTooManyRequests || out.Status < 400 {
+				t.Fatalf("%s: %d", email, out.Status)
+			}
+		}
+	}
+	for n := range 9 {
+		if out := send(ada, acme, "Hedy@Acme.example", "first"); out.Status != http.StatusCreated || out.Header.Get("Idempotent-Replayed") != "true" {
+			t.Fatalf("replay %d: %d %s", n, out.Status, out.Raw)
+		}
+	}
+	again := acme + "/" + first.Text("id") + "/resend"
+	for n := range 4 {
+		path, email := again, ""
+		if n%2 == 0 {
+			path, email = acme, "HEDY@acme.example"
+		}
+		if out := send(ada, path, email, ""); out.Status != http.StatusCreated && out.Status != http.StatusOK {
+			t.Fatalf("letter %d: %d %s", n+2, out.Status, out.Raw)
+		}
+	}
+	held("the sixth to one address", "600", "to this address", send(ada, acme, "hedy@acme.example", "sixth"))
+	held("sent again", "600", "to this address", send(ada, again, "", ""))
+	if out := send(ada, acme, "Hedy@Acme.example", "first"); out.Header.Get("Idempotent-Replayed") != "true" || out.Text("id") != first.Text("id") {
+		t.Errorf("a replay costs something: %d %s", out.Status, out.Raw)
+	}
+	if out := send(opal, "/tenants/globex/invitations", "hedy@acme.example", ""); out.Status != http.StatusCreated {
+		t.Errorf("of another tenant: %d %s", out.Status, out.Raw)
+	}
+	for _, email := range []string{"a@acme.example", "b@acme.example", "c@acme.example"} {
+		if out := send(ada, acme, email, ""); out.Status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", email, out.Status, out.Raw)
+		}
+	}
+	held("the ninth of one tenant", "3600", "in a day", send(ada, acme, "d@acme.example", ""))
+	for range 6 { // five of acme, and one of globex
+		a.Mail(t, "hedy@acme.example")
+	}
+	a.NoMail(t, "hedy@acme.example")
+	clk.ahead.Add(int64(time.Hour))
+	ada = a.AdminToken(t, apptest.Ada, "acme")
+	if out := send(ada, acme, "hedy@acme.example", "sixth"); out.Status != http.StatusCreated {
+		t.Errorf("after the pause: %d %s", out.Status, out.Raw)
+	}
+}

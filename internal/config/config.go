@@ -32,7 +32,7 @@ type Config struct {
 	Tokens   Tokens    `key:"-" section:"tokens" doc:"Lifetimes of what the issuer hands out."`
 	Sessions Sessions  `key:"-" section:"sessions" doc:"Browser sign-in sessions."`
 	Password Passwords `key:"-" section:"passwords" doc:"Rules for new passwords and the cost of hashing them."`
-	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins."`
+	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins and for invitations."`
 	Mail     Mail      `key:"-" section:"mail" doc:"The mail server, over which invitations, confirmations of addresses and links to reset a password go out. Without host nothing is sent, and these features say that they are off."`
 	Links    Links     `key:"-" section:"links" doc:"Lifetimes of the links that messages carry. Each works once."`
 	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
@@ -105,12 +105,13 @@ type Passwords struct {
 	MaxConcurrent     int    `key:"max_concurrent" default:"0" doc:"Hashes computed at once; more wait in a short queue. 0: twice the number of processors."`
 }
 
-// Throttle is the budgets for failed sign-ins.
+// Throttle is the budgets for failed sign-ins and for what others have sent.
 type Throttle struct {
-	AccountAttempts int           `key:"account_attempts" default:"5" doc:"Failed sign-ins for one account before pauses begin: 30 s after this many, doubling up to 15 min, and a day after 100. A success, or 30 quiet days, forgets them. A browser that signed in to the account before has a budget of its own, so nobody can be locked out by others."`
-	FailureTime     time.Duration `key:"failure_time" default:"400ms" doc:"How long a failed sign-in takes at least, so that its time does not tell whether the account exists. Keep it above what verifying one of your imported password hashes takes; at most 5s."`
-	AddressAttempts int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window before pauses begin."`
-	AddressWindow   time.Duration `key:"address_window" default:"15m" doc:"Time after which an address's failures are forgotten."`
+	AccountAttempts   int           `key:"account_attempts" default:"5" doc:"Failed sign-ins for one account before pauses begin: 30 s after this many, doubling up to 15 min, and a day after 100. A success, or 30 quiet days, forgets them. A browser that signed in to the account before has a budget of its own, so nobody can be locked out by others."`
+	FailureTime       time.Duration `key:"failure_time" default:"400ms" doc:"How long a failed sign-in takes at least, so that its time does not tell whether the account exists. Keep it above what verifying one of your imported password hashes takes; at most 5s."`
+	AddressAttempts   int           `key:"address_attempts" default:"100" doc:"Failed sign-ins from one address (IPv4) or /64 (IPv6) within address_window before pauses begin."`
+	AddressWindow     time.Duration `key:"address_window" default:"15m" doc:"Time after which an address's failures are forgotten."`
+	TenantInvitations int           `key:"tenant_invitations" default:"200" doc:"Invitations that the administrators of one tenant may have sent in a day, those sent again included; after that one an hour. Five go to one address, then pauses begin: 10 min, doubling up to a day."`
 }
 
 // Links is the lifetime of each kind of mailed link.

@@ -199,6 +199,7 @@ func validateBudgets(c Config, f *faults) {
 	between(f, "throttle.address_attempts", c.Throttle.AddressAttempts, 1, 1_000_000)
 	between(f, "throttle.failure_time", c.Throttle.FailureTime, 0, 5*time.Second)
 	between(f, "throttle.address_window", c.Throttle.AddressWindow, time.Second, day)
+	between(f, "throttle.tenant_invitations", c.Throttle.TenantInvitations, 1, 1_000_000)
 	between(f, "limits.max_body_bytes", c.Limits.MaxBodyBytes, 4096, 64<<20)
 	between(f, "limits.max_header_bytes", c.Limits.MaxHeaderBytes, 4096, 1<<20)
 	between(f, "limits.request_timeout", c.Limits.RequestTimeout, time.Second, 5*time.Minute)

@@ -17,7 +17,8 @@ import (
 
 // act makes the change of an administrative act and records it, in one transaction. do returns how
 // what it made or changed is found again; when the act is a creation that was tried before, do is
-// not called and the reference of then is returned with replayed.
+// not called and the reference of then is returned with replayed. Nor is it when there is a
+// a.Refusal, which is the error then.
 //
 // Reads and checks inside of do see what the transaction will change; whatever they refuse leaves
 // nothing behind.
@@ -40,6 +41,9 @@ func (db *DB) act(ctx context.Context, what string, a admin.Act, do func(q *sqlc
 				replayed = err == nil
 				return err
 			}
+		}
+		if a.Refusal != nil {
+			return a.Refusal
 		}
 		var err error
 		if reference, err = do(q); err != nil {

@@ -16,7 +16,8 @@
 // their addresses can be read from the table.
 //
 // A Limiter of its own, with another secret and other policies, holds off those who have messages
-// sent to a mailbox: there every request counts, and none is given back.
+// sent to a mailbox: there every request counts, and none is given back. [Limiter.Spend] counts by
+// other things than accounts and addresses, such as the letters that a tenant sends.
 //
 // It does not own cookies, the client's address behind proxies, or SQL.
 package ratelimit

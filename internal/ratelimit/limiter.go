@@ -92,7 +92,11 @@ func (l *Limiter) Check(ctx context.Context, a Attempt, now time.Time) (Decision
 	if err := a.validate(); err != nil {
 		return Decision{}, err
 	}
-	counters := l.counters(a)
+	return l.take(ctx, l.counters(a), now)
+}
+
+// take counts on every one of counters, or on none.
+func (l *Limiter) take(ctx context.Context, counters []counter, now time.Time) (Decision, error) {
 	claims := make([]Claim, len(counters))
 	byKey := make(map[Key]counter, len(counters))
 	for i, c := range counters {

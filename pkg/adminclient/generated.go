@@ -660,7 +660,8 @@ func (c *Client) AllInvitations(ctx context.Context, tenant string, params ListI
 // CreateInvitation: Invite somebody into a tenant by e-mail.
 //
 // Whether the address has an account is not told. Inviting an address again renews what is pending:
-// the link sent before is void.
+// the link sent before is void. Only so many letters go to one address, and from one tenant in a
+// day: beyond that the answer is 429, and Retry-After says when the next one may go.
 func (c *Client) CreateInvitation(ctx context.Context, tenant string, body CreateInvitationBody, opts ...Option) (value Invitation, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations", body: body, opts: opts}, &value)
 	return value, err
@@ -680,7 +681,7 @@ func (c *Client) RevokeInvitation(ctx context.Context, tenant string, invitation
 
 // ResendInvitation: Send an invitation again, with a new link.
 //
-// The link sent before is void.
+// The link sent before is void. It counts as another letter to the address.
 func (c *Client) ResendInvitation(ctx context.Context, tenant string, invitation string, opts ...Option) (value Invitation, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/invitations/" + segment(invitation) + "/resend", opts: opts}, &value)
 	return value, err
