@@ -135,6 +135,7 @@ type Act struct {
 	// Refusal is what the act is refused with, unless it is one that was done before under the key
 	// of Once; nil: it may be done.
 	Refusal error
+	Unread    bool        // the caller has not read what may be there: replacing it is ErrUnread
 }
 
 // Once recognises a creation that is tried again, after its answer was lost: the key that the
@@ -148,6 +149,8 @@ type Once struct {
 var (
 	// ErrVersion says that what was to be changed has been changed since it was read.
 	ErrVersion = fmt.Errorf("changed meanwhile: %w", errdefs.ErrConflict)
+	// ErrUnread says that something is there already which the caller has not said to have read.
+	ErrUnread = fmt.Errorf("not read before: %w", errdefs.ErrConflict)
 	// ErrKeyReused says that an idempotency key was used for another request.
 	ErrKeyReused = fmt.Errorf("idempotency key used for another request: %w", errdefs.ErrConflict)
 	// ErrLastAdministrator says that a tenant would be left without an administrator.

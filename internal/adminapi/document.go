@@ -55,7 +55,7 @@ func refusals(method string, op *huma.Operation) []int {
 	for _, p := range op.Parameters {
 		if p.Name == "If-Match" {
 			out = append(out, http.StatusPreconditionFailed)
-			if method == http.MethodPatch {
+			if method == http.MethodPatch || method == http.MethodPut {
 				out = append(out, http.StatusPreconditionRequired)
 			}
 		}

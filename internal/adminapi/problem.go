@@ -64,6 +64,8 @@ func (a *API) problem(ctx context.Context, actor admin.Actor, operation string, 
 	switch {
 	case errors.Is(err, admin.ErrVersion):
 		say(http.StatusPreconditionFailed, "It was changed since you read it. Read it again, and make your change to that.")
+	case errors.Is(err, admin.ErrUnread):
+		say(http.StatusPreconditionRequired, "It is there already. Send If-Match with the ETag of what you read, so that nobody else's change is overwritten.")
 	case errors.Is(err, admin.ErrKeyReused):
 		say(http.StatusUnprocessableEntity, "This Idempotency-Key was used for another request. Make a new key for each creation.")
 	case errors.Is(err, admin.ErrLastAdministrator):

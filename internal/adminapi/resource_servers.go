@@ -158,7 +158,7 @@ func (a *API) resourceServers() {
 	register(a, operation{ID: "list-permissions", Method: http.MethodGet, Path: "/resource-servers/{resource_server}/permissions", Tag: tag, Summary: "List the permissions of a resource server."}, a.listPermissions)
 	register(a, operation{
 		ID: "save-permission", Method: http.MethodPut, Path: "/resource-servers/{resource_server}/permissions/{permission}", Tag: tag,
-		Summary: "Declare a permission, or describe it anew.", Description: "The entity tag is that of the resource server.",
+		Summary: "Declare a permission, or describe it anew.", Description: "The entity tag is that of the resource server. What is declared already is replaced with If-Match alone.",
 	}, a.savePermission)
 	register(a, operation{
 		ID: "delete-permission", Method: http.MethodDelete, Path: "/resource-servers/{resource_server}/permissions/{permission}", Tag: tag, Status: http.StatusNoContent,
@@ -307,6 +307,7 @@ func (a *API) savePermission(ctx context.Context, actor admin.Actor, in *savePer
 	if err != nil {
 		return nil, err
 	}
+	act.Unread = in.IfMatch == ""
 	p := directory.PermissionDefinition{Slug: in.Slug, Description: in.Body.Description}
 	if err := directory.CheckPermission(p); err != nil {
 		return nil, err

@@ -30,6 +30,9 @@ func TestAResourceServerIsRegisteredEditedAndDeletedWhenNobodyUsesIt(t *testing.
 	if got := a.Admin(t, opal, http.MethodPut, path+"/permissions/stock:read", map[string]any{"description": "See the stock"}, `If-Match: "3"`); got.Header.Get("ETag") != `"4"` {
 		t.Errorf("described anew: %d %s %v", got.Status, got.Raw, got.Header)
 	}
+	if got := a.Admin(t, opal, http.MethodPut, path+"/permissions/stock:read", map[string]any{}); got.Status != http.StatusPreconditionRequired {
+		t.Errorf("what is declared, without having been read: %d %s", got.Status, got.Raw)
+	}
 	if got := a.Admin(t, opal, http.MethodPut, path+"/permissions/stock:read", map[string]any{}, `If-Match: "3"`); got.Status != http.StatusPreconditionFailed {
 		t.Errorf("an old version: %d %s", got.Status, got.Raw)
 	}

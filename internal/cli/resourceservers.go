@@ -181,7 +181,7 @@ func (c *CLI) permissionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, _, err := api.SavePermission(ctx, r.ID, args[1], adminclient.SavePermissionBody{Description: description}); err != nil {
+			if _, _, err := api.SavePermission(ctx, r.ID, args[1], adminclient.SavePermissionBody{Description: description}, adminclient.IfMatch("*")); err != nil {
 				return err
 			}
 			c.say("%s knows %s.", r.Audience, args[1])

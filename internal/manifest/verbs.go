@@ -87,18 +87,20 @@ func serverVerbs() verbs {
 }
 
 func permissionVerbs() verbs {
-	save := func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
+	save := func(ctx context.Context, r *remote, s *Step, fields map[string]any, opts ...adminclient.Option) error {
 		b, err := body[adminclient.SavePermissionBody](fields)
 		if err != nil {
 			return err
 		}
-		_, _, err = r.api.SavePermission(ctx, r.servers[s.Path[0]], s.last(), b)
+		_, _, err = r.api.SavePermission(ctx, r.servers[s.Path[0]], s.last(), b, opts...)
 		return err
 	}
 	return verbs{
-		create: save,
-		update: func(ctx context.Context, r *remote, s *Step, _ string, fields map[string]any) error {
+		create: func(ctx context.Context, r *remote, s *Step, fields map[string]any) error {
 			return save(ctx, r, s, fields)
+		},
+		update: func(ctx context.Context, r *remote, s *Step, _ string, fields map[string]any) error {
+			return save(ctx, r, s, fields, adminclient.IfMatch("*")) // the plan says what is replaced
 		},
 		remove: func(ctx context.Context, r *remote, s *Step, _ string) error {
 			return r.api.DeletePermission(ctx, r.servers[s.Path[0]], s.last(), adminclient.DeletePermissionParams{})

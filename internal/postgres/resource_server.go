@@ -229,6 +229,9 @@ func (s ResourceServers) SavePermission(ctx context.Context, a admin.Act, r id.R
 			return "", err
 		}
 		fresh, err = q.SavePermission(ctx, sqlcgen.SavePermissionParams{Audience: was.Audience, Slug: p.Slug, Description: p.Description})
+		if err == nil && !fresh && a.Unread {
+			err = admin.ErrUnread
+		}
 		if err != nil {
 			return "", err
 		}

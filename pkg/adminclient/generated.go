@@ -405,7 +405,8 @@ func (c *Client) AllPermissions(ctx context.Context, resourceServer string, para
 
 // SavePermission: Declare a permission, or describe it anew.
 //
-// The entity tag is that of the resource server.
+// The entity tag is that of the resource server. What is declared already is replaced with If-Match
+// alone.
 func (c *Client) SavePermission(ctx context.Context, resourceServer string, permission string, body SavePermissionBody, opts ...Option) (value Permission, etag string, err error) {
 	etag, err = c.do(ctx, call{method: http.MethodPut, path: "/admin/v1/resource-servers/" + segment(resourceServer) + "/permissions/" + segment(permission), body: body, opts: opts}, &value)
 	return value, etag, err
