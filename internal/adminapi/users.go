@@ -314,7 +314,7 @@ func (a *API) updateUser(ctx context.Context, actor admin.Actor, in *updateUser)
 	// Hashing takes long: not while the account is locked.
 	edited := u
 	_ = apply(&edited)
-	if err := edited.Check(); err != nil {
+	if err := edited.CheckEdit(u); err != nil {
 		return nil, err
 	}
 	edit := directory.UserEdit{Apply: apply}

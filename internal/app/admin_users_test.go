@@ -329,3 +329,31 @@ func TestAMachineAdministersWhatItsScopesSay(t *testing.T) {
 		t.Errorf("me: %d %s", me.Status, me.Raw)
 	}
 }
+
+// A rule that came later than a value, or an import that went around it, would keep everybody from
+// disabling the account.
+func TestWhatWasNotEditedKeepsNobodyFromEditingTheRest(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	grace := "/users/" + a.Admin(t, opal, http.MethodGet, "/users?email="+apptest.Grace, nil).JSON["items"].([]any)[0].(map[string]any)["id"].(string)
+	exec(t, a, "UPDATE user_account SET email = 'Grace at acme', name = E'Gr\na', locale = '?', picture = 'ftp://x' WHERE email = $1", apptest.Grace)
+	for _, body := range []map[string]any{{"given_name": "Grace"}, {"disabled": true}, {"name": "Grace"}, {"disabled": false, "locale": "en"}} {
+		if out := a.Admin(t, opal, http.MethodPatch, grace, body, "If-Match: *"); out.Status != http.StatusOK {
+			t.Errorf("%v: %d %s", body, out.Status, out.Raw)
+		}
+	}
+	out := a.Admin(t, opal, http.MethodPatch, grace, map[string]any{"locale": "??", "family_name": "Hop\nper"}, "If-Match: *")
+	if out.Status != http.StatusUnprocessableEntity || !strings.Contains(out.Raw, `"body.locale"`) || !strings.Contains(out.Raw, `"body.family_name"`) || strings.Contains(out.Raw, "picture") {
+		t.Errorf("%d %s", out.Status, out.Raw)
+	}
+	if l := a.Admin(t, opal, http.MethodGet, "/users?email="+apptest.Grace, nil).JSON["items"].([]any); len(l) != 1 {
+		t.Error("the account is not found by its address any more")
+	}
+	if out := a.Admin(t, opal, http.MethodPatch, grace, map[string]any{"email": "grace@elsewhere.example"}, "If-Match: *"); out.Status != http.StatusOK {
+		t.Errorf("another address: %d %s", out.Status, out.Raw)
+	}
+	if l := a.Admin(t, opal, http.MethodGet, "/users?email=grace@elsewhere.example", nil).JSON["items"].([]any); len(l) != 1 {
+		t.Error("the account is not found by its new address")
+	}
+}

@@ -24,21 +24,49 @@ const (
 // Check says what is wrong with an account, each fault as an admin.FieldError.
 func (u User) Check() error {
 	var faults []error
-	if _, err := NormalizeEmail(u.Email); err != nil {
-		faults = append(faults, admin.Invalid("email", "use an e-mail address of at most %d bytes", MaxEmail))
-	}
-	for _, f := range []struct{ field, text string }{{"name", u.Name}, {"given_name", u.GivenName}, {"family_name", u.FamilyName}} {
-		if !utf8.ValidString(f.text) || utf8.RuneCountInString(f.text) > MaxName || strings.ContainsFunc(f.text, unicode.IsControl) {
-			faults = append(faults, admin.Invalid(f.field, "use at most %d characters, without line breaks", MaxName))
-		}
-	}
-	if u.Picture != "" && !isHTTPS(u.Picture) {
-		faults = append(faults, admin.Invalid("picture", "use an https URL of at most %d bytes", MaxPicture))
-	}
-	if u.Locale != "" && !isLanguageTag(u.Locale) {
-		faults = append(faults, admin.Invalid("locale", "use a language tag such as en or pt-BR"))
+	for _, f := range u.fields() {
+		faults = append(faults, f.fault)
 	}
 	return errors.Join(faults...)
+}
+
+// CheckEdit is Check for an edit of was: what was not edited has no faults. A rule that came later
+// than a value must not keep anybody from disabling the account.
+func (u User) CheckEdit(was User) error {
+	var faults []error
+	before := was.fields()
+	for n, f := range u.fields() {
+		if f.value != before[n].value {
+			faults = append(faults, f.fault)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// field is a value of an account that has a rule.
+type field struct {
+	value string
+	fault error // nil: it keeps the rule
+}
+
+func (u User) fields() []field {
+	rule := func(ok bool, name, value, text string, args ...any) field {
+		if ok {
+			return field{value: value}
+		}
+		return field{value, admin.Invalid(name, text, args...)}
+	}
+	named := func(name, value string) field {
+		ok := utf8.ValidString(value) && utf8.RuneCountInString(value) <= MaxName && !strings.ContainsFunc(value, unicode.IsControl)
+		return rule(ok, name, value, "use at most %d characters, without line breaks", MaxName)
+	}
+	_, err := NormalizeEmail(u.Email)
+	return []field{
+		rule(err == nil, "email", u.Email, "use an e-mail address of at most %d bytes", MaxEmail),
+		named("name", u.Name), named("given_name", u.GivenName), named("family_name", u.FamilyName),
+		rule(u.Picture == "" || isHTTPS(u.Picture), "picture", u.Picture, "use an https URL of at most %d bytes", MaxPicture),
+		rule(u.Locale == "" || isLanguageTag(u.Locale), "locale", u.Locale, "use a language tag such as en or pt-BR"),
+	}
 }
 
 func isHTTPS(s string) bool {

@@ -183,12 +183,12 @@ func (s Users) Update(ctx context.Context, a admin.Act, user id.User, edit direc
 			return "", err
 		}
 		now := was
-		if err := errors.Join(edit.Apply(&now), now.Check()); err != nil {
+		if err := errors.Join(edit.Apply(&now), now.CheckEdit(was)); err != nil {
 			return "", err
 		}
 		disabled := was.DisabledAt.IsZero() && !now.DisabledAt.IsZero()
 		change := func() error {
-			out, err = updateUser(ctx, q, now)
+			out, err = updateUser(ctx, q, was, now)
 			return err
 		}
 		if disabled {
@@ -221,17 +221,21 @@ func lockedUser(ctx context.Context, q *sqlcgen.Queries, a admin.Act, user id.Us
 	return toUser(row), err
 }
 
-func updateUser(ctx context.Context, q *sqlcgen.Queries, u directory.User) (directory.User, error) {
-	normalized, err := directory.NormalizeEmail(u.Email)
-	if err != nil {
-		return directory.User{}, err
-	}
-	other, err := q.FindUserByEmail(ctx, normalized)
-	if err == nil && other.ID != u.ID.UUID() {
-		return directory.User{}, emailTaken()
-	}
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return directory.User{}, err
+// updateUser stores an edit. An address that was not edited stays as it is, and is not looked at.
+func updateUser(ctx context.Context, q *sqlcgen.Queries, was, u directory.User) (directory.User, error) {
+	var normalized string
+	if u.Email != was.Email {
+		var err error
+		if normalized, err = directory.NormalizeEmail(u.Email); err != nil {
+			return directory.User{}, err
+		}
+		other, err := q.FindUserByEmail(ctx, normalized)
+		if err == nil && other.ID != u.ID.UUID() {
+			return directory.User{}, emailTaken()
+		}
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return directory.User{}, err
+		}
 	}
 	row, err := q.UpdateUser(ctx, sqlcgen.UpdateUserParams{
 		ID: u.ID.UUID(), Email: u.Email, EmailNormalized: normalized, EmailVerified: u.EmailVerified, Name: u.Name,

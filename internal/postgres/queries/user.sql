@@ -35,7 +35,8 @@ ON CONFLICT (email_normalized) DO NOTHING RETURNING *;
 
 -- name: UpdateUser :one
 UPDATE user_account
-   SET email = @email, email_normalized = @email_normalized, email_verified = @email_verified, name = @name,
+   SET email = @email, email_verified = @email_verified, name = @name,
+       email_normalized = CASE WHEN email = @email THEN email_normalized ELSE @email_normalized END,
        given_name = @given_name, family_name = @family_name, picture = @picture, locale = @locale,
        disabled_at = @disabled_at, version = version + 1, updated_at = now()
  WHERE id = @id RETURNING *;

@@ -378,7 +378,8 @@ func (q *Queries) LockTenantsOfUser(ctx context.Context, userID [16]byte) ([][16
 
 const updateUser = `-- name: UpdateUser :one
 UPDATE user_account
-   SET email = $1, email_normalized = $2, email_verified = $3, name = $4,
+   SET email = $1, email_verified = $2, name = $3,
+       email_normalized = CASE WHEN email = $1 THEN email_normalized ELSE $4 END,
        given_name = $5, family_name = $6, picture = $7, locale = $8,
        disabled_at = $9, version = version + 1, updated_at = now()
  WHERE id = $10 RETURNING id, email, email_normalized, email_verified, name, given_name, family_name, picture, locale, created_at, updated_at, disabled_at, version
@@ -386,9 +387,9 @@ UPDATE user_account
 
 type UpdateUserParams struct {
 	Email           string
-	EmailNormalized string
 	EmailVerified   bool
 	Name            string
+	EmailNormalized string
 	GivenName       string
 	FamilyName      string
 	Picture         string
@@ -400,9 +401,9 @@ type UpdateUserParams struct {
 func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UserAccount, error) {
 	row := q.db.QueryRow(ctx, updateUser,
 		arg.Email,
-		arg.EmailNormalized,
 		arg.EmailVerified,
 		arg.Name,
+		arg.EmailNormalized,
 		arg.GivenName,
 		arg.FamilyName,
 		arg.Picture,
