@@ -135,7 +135,7 @@ type Act struct {
 	// Refusal is what the act is refused with, unless it is one that was done before under the key
 	// of Once; nil: it may be done.
 	Refusal error
-	Unread    bool        // the caller has not read what may be there: replacing it is ErrUnread
+	Unread  bool // the caller has not read what may be there: replacing it is ErrUnread
 }
 
 // Once recognises a creation that is tried again, after its answer was lost: the key that the

@@ -166,6 +166,9 @@ passwords are not in it: the server itself does not know them.`,
 		Args: exactly(),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, _ []string) error {
 			b, err := manifest.Export(ctx, api)
+			if adminclient.IsDenied(err) {
+				return errdefs.Say(errdefs.ErrDenied, err, "an export is of the whole installation, which only its administrators see: sign in with --organization signet")
+			}
 			if err != nil {
 				return err
 			}
