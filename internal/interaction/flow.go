@@ -113,7 +113,7 @@ func (i *Interaction) tooLong(w http.ResponseWriter, r *http.Request, req author
 func (i *Interaction) answer(w http.ResponseWriter, r *http.Request, s step) error {
 	if s.Step == authorization.Fail {
 		if s.Failure.Code == "access_denied" { // prompt=none: there was no page to record it
-			i.recordDenied(r.Context(), s, "membership")
+			i.recordNotMember(r.Context(), s)
 		}
 		i.Issuer.Fail(w, r, s.req, s.Failure)
 		return nil

@@ -196,6 +196,39 @@ func TestAPersonWithoutATenantIsToldAndThenTheClientIs(t *testing.T) {
 	}
 }
 
+func TestReloadingThePageForNonMembersDoesNotFillTheRecord(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, _ := s.signedIn(t, "carl@nowhere.example")
+	req := s.request(firstParty)
+	silent := req
+	silent.Prompt = []string{"none"}
+	for range 5 {
+		b.open(req).want(http.StatusForbidden, "carl@nowhere.example")
+		b.open(silent).wantLocation(callback + "?error=access_denied")
+	}
+	recorded := func(n int, what string) {
+		t.Helper()
+		if got := s.trail.count(audit.AuthorizeDenied); got != n {
+			t.Errorf("%s: %d denials on record, want %d", what, got, n)
+		}
+	}
+	recorded(1, "reloaded")
+	elsewhere := req
+	elsewhere.Organization = "acme"
+	b.open(elsewhere)
+	recorded(2, "for another organization")
+	b.open(s.request(thirdParty))
+	recorded(3, "at another application")
+	other, _ := s.signedIn(t, "carl@nowhere.example")
+	other.open(req)
+	recorded(4, "in another session")
+	s.offset.Add(int64(10 * time.Minute))
+	req.ArrivedAt = s.now()
+	b.open(req)
+	recorded(5, "later")
+}
+
 func TestWhoIsNoMemberCanGoOnAsSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

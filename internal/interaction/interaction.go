@@ -18,6 +18,7 @@
 //	logout.go, account.go, password.go
 //	invitation.go, forgot.go, verification.go: what mailed links lead to; letter.go
 //	errands.go   what an answer does not wait for
+//	denial.go    what is on record already
 //	errors.go    the one writer of errors
 package interaction
 
@@ -175,6 +176,7 @@ type Interaction struct {
 	cookies cookies
 	guard   *http.CrossOriginProtection
 	errands errands
+	denials *denials
 }
 
 // New returns the interaction of c. The error names what is wrong with the URL.
@@ -183,7 +185,7 @@ func New(c Config) (*Interaction, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("interaction: the issuer URL is not an absolute http or https URL")
 	}
-	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection(), errands: newErrands()}
+	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection(), errands: newErrands(), denials: newDenials()}
 	// Behind a proxy that rewrites Host the issuer's own origin would look foreign.
 	if err := i.guard.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, errors.New("interaction: the issuer URL has no usable origin")

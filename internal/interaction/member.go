@@ -14,7 +14,7 @@ import (
 // allows. The client hears of it when they go back.
 func (i *Interaction) showNotMember(w http.ResponseWriter, r *http.Request, s step, form ui.Form, who ui.Person) error {
 	form.Action = pathNotMember
-	i.recordDenied(r.Context(), s, "membership")
+	i.recordNotMember(r.Context(), s)
 	_, requestID := i.Caller(r.Context())
 	i.render(w, r, http.StatusForbidden, ui.NotMember{
 		Frame: frame(s), Form: form, Client: ui.Client{Name: s.client.Name}, Person: who,
@@ -49,6 +49,15 @@ func (i *Interaction) leaveOrSwitch(w http.ResponseWriter, r *http.Request) erro
 		return i.switchAccount(w, r, s.req)
 	}
 	return badRequest("no decision was made")
+}
+
+// recordNotMember says on record who was not let into an application that they do not belong to.
+// Whatever shows or answers it again within a while is not told apart from a reload.
+func (i *Interaction) recordNotMember(ctx context.Context, s step) {
+	d := denial{s.visit.session.ID, s.client.ID, s.Tenant.ID, asked(s.req.Organization)}
+	if i.denials.due(d, i.Now()) {
+		i.recordDenied(ctx, s, "membership")
+	}
 }
 
 // recordDenied says on record who was not let into an application, and why. What was asked for is
