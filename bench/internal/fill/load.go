@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -102,7 +103,8 @@ func (l *loader) table(ctx context.Context, t table, many bool) error {
 	}
 	for _, i := range indexes {
 		l.done(l.rows, i.name)
-		if _, err := l.conn.Exec(ctx, i.definition); err != nil {
+		// PostgreSQL writes ONLY for a table in partitions, which would leave them without.
+		if _, err := l.conn.Exec(ctx, strings.Replace(i.definition, " ON ONLY ", " ON ", 1)); err != nil {
 			return fmt.Errorf("make index %s again: %w", i.name, err)
 		}
 	}

@@ -79,6 +79,30 @@ func TestWhatIsLoadedIsValidAndUsable(t *testing.T) {
 	}
 }
 
+func TestPartitionsGetTheirIndexesBack(t *testing.T) {
+	t.Parallel()
+	ctx, url := context.Background(), pgtest.New(t)
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	count := func() (n int) {
+		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_indexes WHERE tablename = 'audit_event_default'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := count()
+	l := loader{conn: conn, done: func(int64, string) {}}
+	if err := l.table(ctx, table{"audit_event", list("at"), func(func(...any) bool) {}}, true); err != nil {
+		t.Fatal(err)
+	}
+	if after := count(); after != before || before < 3 {
+		t.Errorf("%d indexes, before %d", after, before)
+	}
+}
+
 func TestIndexesThatWereDroppedAreTheSameAgain(t *testing.T) {
 	t.Parallel()
 	ctx, url := context.Background(), pgtest.New(t)
