@@ -334,6 +334,7 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 			r.clients.ForgetAll()
 			r.subjects.ForgetAll()
 			r.ring.Poke()
+			r.pokePostman() // what came while nobody listened
 			return r.cutoffs.Load(ctx)
 		},
 		Alive: r.heard.Confirm,
