@@ -211,7 +211,7 @@ func (p *devProcess) showsItsMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := mail.NewWriter(envelope.New(m), true, time.Now).Seal(mail.Message{Kind: mail.NoAccount, To: "nobody@acme.example"})
+	sealed, err := mail.NewWriter(envelope.New(m), true, time.Now).Seal(mail.Message{Kind: mail.PasswordChanged, To: "nobody@acme.example", At: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func (p *devProcess) showsItsMail(t *testing.T) {
 	}
 	p.await(t, "the message", func() bool {
 		_, body := get(t, p.Mail+"/messages.json?to=nobody@acme.example")
-		return strings.Contains(body, "No account under this address")
+		return strings.Contains(body, "Your password was changed")
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -169,8 +170,9 @@ func (a *API) Document() ([]byte, error) { return json.MarshalIndent(a.huma.Open
 
 // serveDocument publishes the document, which is no secret.
 func (a *API) serveDocument() {
+	document := sync.OnceValues(a.Document) // anybody may ask for it
 	a.routes = append(a.routes, Route{Method: http.MethodGet, Pattern: Prefix + "/openapi.json", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		doc, err := a.Document()
+		doc, err := document()
 		if err != nil {
 			writeProblem(w, &Problem{Status: http.StatusInternalServerError})
 			return

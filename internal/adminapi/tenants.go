@@ -9,7 +9,6 @@ import (
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/directory"
-	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 )
 
@@ -165,22 +164,14 @@ func (a *API) updateTenant(ctx context.Context, actor admin.Actor, in *updateTen
 		return nil, err
 	}
 	t, err = a.Tenants.Update(ctx, act, t.ID, func(t *directory.Tenant) error {
-		installation := t.Slug == admin.InstallationTenant
+		was := *t
 		set(&t.Slug, b.Slug)
 		set(&t.Name, b.Name)
 		if b.Attributes != nil {
 			t.Attributes = attributes(*b.Attributes)
 		}
 		disable(&t.DisabledAt, b.Disabled, a.Now())
-		if !installation {
-			return directory.CheckTenant(*t)
-		}
-		if t.Slug != admin.InstallationTenant || !t.DisabledAt.IsZero() {
-			return errdefs.Say(errdefs.ErrConflict, nil, "The tenant of the installation's administrators keeps its slug and cannot be disabled.")
-		}
-		check := *t
-		check.Slug = "reserved-for-it" // no other tenant may have its own
-		return directory.CheckTenant(check)
+		return t.CheckEdit(was)
 	}, maxAccessToken)
 	a.ForgetEverybody()
 	return one(t.Version, tenantOf(t)), err

@@ -72,8 +72,22 @@ func TestAnInstallationAdministratorLooksAfterEveryTenant(t *testing.T) {
 	if got := a.Admin(t, opal, http.MethodGet, path, nil); got.Status != http.StatusNotFound {
 		t.Errorf("afterwards: %d %s", got.Status, got.Raw)
 	}
-	if got := a.Admin(t, opal, http.MethodPatch, "/tenants/signet", map[string]any{"disabled": true}, `If-Match: *`); got.Status != http.StatusConflict {
-		t.Errorf("disabling the administration: %d %s", got.Status, got.Raw)
+	for what, c := range map[string]struct {
+		tenant string
+		body   map[string]any
+		status int
+	}{
+		"disabling the administration":   {"signet", map[string]any{"disabled": true}, 409},
+		"renaming its slug":              {"signet", map[string]any{"slug": "other"}, 409},
+		"naming it":                      {"signet", map[string]any{"name": "Operations"}, 200},
+		"taking its slug":                {"acme", map[string]any{"slug": "signet"}, 422},
+		"taking another's slug":          {"acme", map[string]any{"slug": "globex"}, 409},
+		"a slug that is no slug":         {"acme", map[string]any{"slug": "A c"}, 422},
+		"keeping the slug beside a name": {"acme", map[string]any{"slug": "acme", "name": "Acme 2"}, 200},
+	} {
+		if got := a.Admin(t, opal, http.MethodPatch, "/tenants/"+c.tenant, c.body, `If-Match: *`); got.Status != c.status {
+			t.Errorf("%s: %d %s", what, got.Status, got.Raw)
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func TestSeveralReplicasSendAMessageOnce(t *testing.T) {
 	apptest.Start(t, apptest.WithMailbox(box), apptest.WithDatabase(a.DSN))
 	const n = 30
 	for range n {
-		enqueue(t, a, mail.Message{Kind: mail.NoAccount, To: apptest.Nobody})
+		enqueue(t, a, mail.Message{Kind: mail.PasswordChanged, To: apptest.Nobody, At: time.Now()})
 	}
 	ids := map[string]bool{}
 	for range n {
@@ -97,7 +97,7 @@ func TestWithoutAMailServerTheApplicationSaysSoAndServes(t *testing.T) {
 	if p := a.Browser(t).Get(a.AuthorizeURL("spa")); p.Status != 200 {
 		t.Errorf("status %d", p.Status)
 	}
-	enqueue(t, a, mail.Message{Kind: mail.NoAccount, To: apptest.Nobody}) // of a time with a mail server
+	enqueue(t, a, mail.Message{Kind: mail.PasswordChanged, To: apptest.Nobody, At: time.Now()}) // of a time with a mail server
 	if n, _, err := a.DB.Mail().Queue(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d messages wait, %v", n, err)
 	}

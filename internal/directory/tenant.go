@@ -21,11 +21,19 @@ const MaxAttributes = 4096
 // maxAttributeDepth is how many objects and lists attributes may hold within one another.
 const maxAttributeDepth = 8
 
-// CheckTenant says what is wrong with the fields of a tenant that its administrators write, each
-// fault as an admin.FieldError.
-func CheckTenant(t Tenant) error {
+// CheckTenant says what is wrong with the fields of a new tenant, each fault as an
+// admin.FieldError.
+func CheckTenant(t Tenant) error { return t.CheckEdit(Tenant{}) }
+
+// CheckEdit says what is wrong with a tenant that was another before: each fault as an
+// admin.FieldError. A slug that stays is no fault, and that of the installation's administrators
+// has to stay: nobody could have it again.
+func (t Tenant) CheckEdit(was Tenant) error {
+	if was.Slug == admin.InstallationTenant && (t.Slug != was.Slug || !t.DisabledAt.IsZero()) {
+		return errdefs.Say(errdefs.ErrConflict, nil, "The tenant of the installation's administrators keeps its slug and cannot be disabled.")
+	}
 	var faults []error
-	if err := CheckSlug(t.Slug); err != nil {
+	if t.Slug != was.Slug && CheckSlug(t.Slug) != nil || t.Slug == "" {
 		faults = append(faults, &admin.FieldError{Field: "slug", Text: "use 1 to 63 of a-z, 0-9 and inner hyphens, and no reserved word", Kind: errdefs.ErrInvalid})
 	}
 	if t.Name == "" || !utf8.ValidString(t.Name) || utf8.RuneCountInString(t.Name) > MaxName || strings.ContainsFunc(t.Name, unicode.IsControl) {

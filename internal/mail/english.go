@@ -66,22 +66,6 @@ func english() *language {
 				action:  "It was not me",
 				note:    "If it was not you, reset your password at once and tell your administrator.",
 			},
-			EmailInUse: {
-				subject: "You already have an account",
-				heading: "You already have an account",
-				lead:    []string{"Somebody, perhaps you, wanted to use this address for a new {product} account. There is one under it already."},
-				action:  "Sign in",
-				note:    "If it was not you, ignore this message: nothing has changed.",
-			},
-			NoAccount: {
-				subject: "No account under this address",
-				heading: "No account under this address",
-				lead: []string{
-					"Somebody, perhaps you, asked to reset the password of a {product} account under this address. There is none.",
-					"If you have an account, it is under another of your addresses: ask for the reset there.",
-				},
-				note: "If it was not you, ignore this message: nothing has changed.",
-			},
 		},
 	}
 }

@@ -20,12 +20,6 @@ const (
 	// PasswordChanged tells a person that their password was changed: At. Link, when given,
 	// leads to where it can be reset, and holds no token.
 	PasswordChanged Kind = "password_changed"
-	// EmailInUse tells the owner of an account that somebody gave its address for another:
-	// Link, when given, leads to the sign-in page, and holds no token.
-	EmailInUse Kind = "email_in_use"
-	// NoAccount answers a request to reset a password when nobody has an account under the
-	// address, so that the page need not tell.
-	NoAccount Kind = "no_account"
 )
 
 // needs says what a message of a kind cannot be written without.
@@ -36,8 +30,6 @@ var kinds = map[Kind]needs{
 	VerifyEmail:     {link: true},
 	ResetPassword:   {link: true},
 	PasswordChanged: {at: true},
-	EmailInUse:      {},
-	NoAccount:       {},
 }
 
 // plainLink accepts absolute http(s) URLs in printable ASCII, which no mail client breaks.

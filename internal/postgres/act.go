@@ -104,14 +104,10 @@ func limited[T any](rows []T, limit int, key func(T) any) admin.List[T] {
 	return admin.List[T]{Items: rows, Next: cursor(key(rows[limit-1]))}
 }
 
-// changed turns the number of rows that a conditional update changed into an error. found says
-// whether the row is there at all.
-func changed(n int64, found bool) error {
-	switch {
-	case n > 0:
+// changed turns the number of rows that a statement changed into an error.
+func changed(n int64) error {
+	if n > 0 {
 		return nil
-	case found:
-		return admin.ErrVersion
 	}
 	return fmt.Errorf("nothing to change: %w", errdefs.ErrNotFound)
 }

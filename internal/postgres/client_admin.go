@@ -289,7 +289,7 @@ func (s RegisteredClients) DeleteSecret(ctx context.Context, a admin.Act, c clie
 		}
 		n, err := q.DeleteClientSecret(ctx, sqlcgen.DeleteClientSecretParams{ClientID: string(c), ID: gone.UUID()})
 		if err == nil {
-			err = changed(n, false)
+			err = changed(n)
 		}
 		if err == nil {
 			_, err = q.TouchClient(ctx, string(c))

@@ -155,7 +155,7 @@ func (s BegunSessions) End(ctx context.Context, a admin.Act, b id.Session, keep 
 	_, _, err := s.db.act(ctx, "end session", a, func(q *sqlcgen.Queries) (string, error) {
 		n, err := q.EndSession(ctx, b.UUID())
 		if err == nil {
-			err = changed(n, false)
+			err = changed(n)
 		}
 		if err == nil {
 			_, err = endGrants(ctx, q, b, keep)

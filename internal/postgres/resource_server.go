@@ -269,7 +269,7 @@ func (s ResourceServers) DeletePermission(ctx context.Context, a admin.Act, r id
 		}
 		n, err := q.DeletePermission(ctx, sqlcgen.DeletePermissionParams{Audience: was.Audience, Slug: slug})
 		if err == nil {
-			err = changed(n, false)
+			err = changed(n)
 		}
 		if err == nil {
 			_, err = q.TouchResourceServer(ctx, r.UUID())
