@@ -66,7 +66,7 @@ const discoveryGolden = `{
   "code_challenge_methods_supported": ["S256"],
   "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid",
     "name", "given_name", "family_name", "picture", "locale", "updated_at", "email", "email_verified", "tenant_id", "tenant", "roles"],
-  "acr_values_supported": ["urn:signet:acr:password"],
+  "acr_values_supported": ["urn:signet:acr:password", "urn:signet:acr:upstream"],
   "prompt_values_supported": ["none", "login", "consent", "select_account"],
   "authorization_response_iss_parameter_supported": true,
   "claims_parameter_supported": false,

@@ -6,7 +6,7 @@ const inner = "internal/errdefs internal/secret internal/id internal/replica " +
 	"internal/directory internal/client internal/session internal/grant internal/authorization " +
 	"internal/revocation internal/audit internal/ratelimit internal/password internal/installation " +
 	"internal/envelope internal/keyring internal/admin internal/claims internal/invitation internal/maillink " +
-	"internal/mail internal/importer"
+	"internal/mail internal/importer internal/connector"
 
 // outer is the packages that put the others together; nothing points at them but they and tests.
 const outer = "cmd/... internal/app internal/dev internal/apptest test/..."
@@ -26,6 +26,9 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/filelock", may: ""},
 	{of: "internal/embeddedpg", may: "internal/errdefs internal/filelock"},
 	{of: "internal/postgres/pgtest", may: "internal/embeddedpg internal/errdefs migrations"},
+	// The way to other providers: discovery, tokens and keys of theirs.
+	{of: "internal/outbound", may: "internal/errdefs"},
+	{of: "internal/upstream", may: inner + " keys pkg/jwks internal/outbound"},
 	// Surfaces: protocol and pages do not know each other, nor what serves and stores them.
 	{of: "internal/formdata", may: "internal/errdefs"},
 	{of: "internal/issuer", may: inner + " keys internal/formdata"},
@@ -59,7 +62,7 @@ var reserved = []struct {
 	tests                 bool
 }{
 	{fosite + "/...", "", "it is frozen, and the issuer is our own (docs/decisions/0015)", true},
-	{"net/http/...", "internal/adminapi internal/cli/... internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/mailcatcher internal/demo/... pkg/... " + outer,
+	{"net/http/...", "internal/adminapi internal/cli/... internal/formdata internal/issuer internal/interaction internal/ui internal/server internal/telemetry internal/mailcatcher internal/outbound internal/upstream internal/demo/... pkg/... " + outer,
 		"rules and stores do not know HTTP", false},
 	{"github.com/danielgtaylor/huma/...", "internal/adminapi/...", "one package speaks the administration's HTTP", true},
 	{"html/template", "internal/ui internal/mail internal/mailcatcher internal/demo/...", "one package renders pages, and one letters; the mail catcher is for development", false},
@@ -100,6 +103,8 @@ var outbound = map[string][]string{
 
 // mayDial lists those packages and what they connect to. Tests are free.
 var mayDial = []struct{ of, why string }{
+	{"internal/outbound", "the one client for addresses that others wrote; it refuses private ones when it dials"},
+	{"internal/upstream", "speaks with providers through the client of internal/outbound alone"},
 	{"internal/demo/...", "the demo applications call the issuer they were configured with"},
 	{"internal/apptest", "part of the tests"},
 	{"test/...", "tests of the whole program"},

@@ -82,6 +82,27 @@ const (
 	PasswordReset          Action = "user.password_reset"
 )
 
+// Signing in through the providers of others. Detail names the connector.
+const (
+	UpstreamFailed     Action = "session.upstream_failed" // reason says why: see package connector
+	UpstreamLoggedOut  Action = "session.upstream_logged_out"
+	UserProvisioned    Action = "user.provisioned" // an account for somebody new, and the membership
+	IdentityLinked     Action = "identity.linked"
+	IdentityUnlinked   Action = "identity.unlinked"
+	IdentityTokensRead Action = "identity.tokens_read"
+	RolesSynced        Action = "member.roles_synced"  // the provider's groups changed
+	ProfileChanged     Action = "user.profile_changed" // by the person
+
+	ConnectorCreated Action = "connector.created"
+	ConnectorUpdated Action = "connector.updated"
+	ConnectorDeleted Action = "connector.deleted"
+	ConnectorTested  Action = "connector.tested"
+	DomainClaimed    Action = "domain.claimed"
+	DomainUpdated    Action = "domain.updated"
+	DomainVerified   Action = "domain.verified"
+	DomainReleased   Action = "domain.released"
+)
+
 // MailUndelivered is a message that a mail server refused for good or that none took in time.
 // Target says what it was about, detail its kind and why.
 const MailUndelivered Action = "mail.undelivered"

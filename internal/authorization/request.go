@@ -34,6 +34,7 @@ type Request struct {
 	HintedUser       id.User   `json:"hu,omitzero"` // the subject of id_token_hint
 	ACRValues        []string  `json:"acr,omitempty"`
 	Organization     string    `json:"o,omitempty"` // tenant slug or identifier
+	Connector        string    `json:"k,omitempty"` // reference of the connector to sign in through
 	ArrivedAt        time.Time `json:"t"`
 
 	Settled Settled `json:"z,omitzero"`

@@ -35,7 +35,7 @@ func full() authorization.Request {
 		Client: "legacy:id/with+odd chars", RedirectURI: "https://app.example/cb?x=1&y=<2>", RedirectURIGiven: true, ResponseMode: "fragment",
 		State: "s \"\\ \u2028 ü", Scopes: []string{"openid", "a:b"}, Audiences: []string{"https://orders.example"}, Nonce: "n",
 		CodeChallenge: strings.Repeat("c", 43), Prompt: []string{"login", "consent"}, MaxAge: -1, LoginHint: "ada@acme.example",
-		HintedUser: ada, ACRValues: []string{"x"}, Organization: "acme", ArrivedAt: arrival,
+		HintedUser: ada, ACRValues: []string{"x"}, Connector: "google", Organization: "acme", ArrivedAt: arrival,
 	}.WithAccount(here).WithTenant(here, acme.ID).WithConsent(here)
 }
 

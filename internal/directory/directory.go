@@ -30,6 +30,9 @@ type Tenant struct {
 	DisabledAt time.Time       // zero while it is enabled
 	Attributes json.RawMessage // a JSON object, for declared claims; nil for none
 	Version    int64           // moves with every edit
+	// OnlyConnectors says that the tenant is entered through its own connectors alone: passwords
+	// are refused.
+	OnlyConnectors bool
 }
 
 // User is a person. One user may be a member of many tenants.

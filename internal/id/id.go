@@ -29,6 +29,8 @@ type (
 	resourceServerKind struct{}
 	secretKind         struct{}
 	invitationKind     struct{}
+	connectorKind      struct{}
+	identityKind       struct{}
 )
 
 func (userKind) Prefix() string    { return "usr" }
@@ -40,6 +42,8 @@ func (clientKind) Prefix() string  { return "cli" }
 func (resourceServerKind) Prefix() string { return "rsv" }
 func (secretKind) Prefix() string         { return "sec" }
 func (invitationKind) Prefix() string     { return "inv" }
+func (connectorKind) Prefix() string      { return "con" }
+func (identityKind) Prefix() string       { return "idn" }
 
 // The identifier types.
 type (
@@ -51,6 +55,8 @@ type (
 	ResourceServer = Of[resourceServerKind]
 	ClientSecret   = Of[secretKind] // names a stored secret; it is none
 	Invitation     = Of[invitationKind]
+	Connector      = Of[connectorKind] // a provider of others that people sign in through
+	Identity       = Of[identityKind]  // who somebody is there
 )
 
 // Of is the identifier of a thing of kind K; comparable, the zero value is "none".
@@ -70,6 +76,8 @@ func NewGrant(now time.Time) Grant     { return New[grantKind](now) }
 func NewResourceServer(now time.Time) ResourceServer { return New[resourceServerKind](now) }
 func NewClientSecret(now time.Time) ClientSecret     { return New[secretKind](now) }
 func NewInvitation(now time.Time) Invitation         { return New[invitationKind](now) }
+func NewConnector(now time.Time) Connector           { return New[connectorKind](now) }
+func NewIdentity(now time.Time) Identity             { return New[identityKind](now) }
 
 // NewClient returns the text of a fresh client identifier. Clients are known by any text, so
 // there is no type for it here: see client.ID.
@@ -85,6 +93,8 @@ func ParseGrant(s string) (Grant, error)     { return parse[grantKind](s) }
 func ParseResourceServer(s string) (ResourceServer, error) { return parse[resourceServerKind](s) }
 func ParseClientSecret(s string) (ClientSecret, error)     { return parse[secretKind](s) }
 func ParseInvitation(s string) (Invitation, error)         { return parse[invitationKind](s) }
+func ParseConnector(s string) (Connector, error)           { return parse[connectorKind](s) }
+func ParseIdentity(s string) (Identity, error)             { return parse[identityKind](s) }
 
 // NewUUID returns a fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits.
 func NewUUID(now time.Time) [16]byte {
@@ -107,6 +117,8 @@ func GrantFromUUID(u [16]byte) Grant     { return Grant{u} }
 func ResourceServerFromUUID(u [16]byte) ResourceServer { return ResourceServer{u} }
 func ClientSecretFromUUID(u [16]byte) ClientSecret     { return ClientSecret{u} }
 func InvitationFromUUID(u [16]byte) Invitation         { return Invitation{u} }
+func ConnectorFromUUID(u [16]byte) Connector           { return Connector{u} }
+func IdentityFromUUID(u [16]byte) Identity             { return Identity{u} }
 
 // UUID returns the database form.
 func (i Of[K]) UUID() [16]byte { return i.uuid }

@@ -111,14 +111,15 @@ func toUser(r sqlcgen.UserAccount) directory.User {
 
 func toTenant(r sqlcgen.Tenant) directory.Tenant {
 	return directory.Tenant{
-		ID:         id.TenantFromUUID(r.ID),
-		Slug:       r.Slug,
-		Name:       r.Name,
-		Attributes: attributes(r.Attributes),
-		CreatedAt:  r.CreatedAt,
-		UpdatedAt:  r.UpdatedAt,
-		DisabledAt: zeroTime(r.DisabledAt),
-		Version:    r.Version,
+		ID:             id.TenantFromUUID(r.ID),
+		Slug:           r.Slug,
+		Name:           r.Name,
+		Attributes:     attributes(r.Attributes),
+		CreatedAt:      r.CreatedAt,
+		UpdatedAt:      r.UpdatedAt,
+		DisabledAt:     zeroTime(r.DisabledAt),
+		Version:        r.Version,
+		OnlyConnectors: r.OnlyConnectors,
 	}
 }
 

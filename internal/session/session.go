@@ -24,21 +24,38 @@ type Session struct {
 	AMR             []string // RFC 8176
 	UserAgent       string
 	Address         string
+	// Through is how the session began, when not by a password.
+	Through Upstream
 	// ProvenBy is when the password was set that this sign-in was proven with; it is not kept.
 	// Zero for a session that rests on no password.
 	ProvenBy time.Time
+}
+
+// Upstream is the sign-in at another provider that a session rests on.
+type Upstream struct {
+	Connector id.Connector // zero: none
+	Identity  id.Identity
+	SID       string // the provider's name of its own session; "" if it has none
+	// Tenant is the one that people of the connector belong to. It is read with the session, never
+	// stored: a connector that is gone or disabled stands for no tenant.
+	Tenant id.Tenant
 }
 
 // Authentication context classes and methods that this server reports.
 const (
 	// ACRPassword is reached by a password alone.
 	ACRPassword = "urn:signet:acr:password"
+	// ACRUpstream is reached by a sign-in at another provider, whatever that asked for.
+	ACRUpstream = "urn:signet:acr:upstream"
 	// AMRPassword is the RFC 8176 §2 method for a password.
 	AMRPassword = "pwd"
+	// AMRUpstream stands for a sign-in at another provider. RFC 8176 has no word for it, and what
+	// the provider says of its methods is not repeated: others rely on what we say.
+	AMRUpstream = "fed"
 )
 
-// ACRValues lists every acr the server can reach, weakest first.
-func ACRValues() []string { return []string{ACRPassword} }
+// ACRValues lists every acr the server can reach. A voluntary claim, none is better than another.
+func ACRValues() []string { return []string{ACRPassword, ACRUpstream} }
 
 // Lifetimes bounds sessions.
 type Lifetimes struct {

@@ -27,7 +27,7 @@ func (q *Queries) FindPassword(ctx context.Context, userID [16]byte) (FindPasswo
 }
 
 const findSubject = `-- name: FindSubject :one
-SELECT u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, (m.user_id IS NOT NULL)::boolean AS member,
+SELECT u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce(m.attributes, '{}')::jsonb AS attributes, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
@@ -87,6 +87,7 @@ func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindS
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Tenant.AccessVersion,
+		&i.Tenant.OnlyConnectors,
 		&i.Member,
 		&i.Attributes,
 		&i.Roles,
@@ -96,7 +97,7 @@ func (q *Queries) FindSubject(ctx context.Context, arg FindSubjectParams) (FindS
 }
 
 const findTenantByReference = `-- name: FindTenantByReference :one
-SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version FROM tenant WHERE slug = $1 OR id = $2
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors FROM tenant WHERE slug = $1 OR id = $2
 `
 
 type FindTenantByReferenceParams struct {
@@ -117,6 +118,7 @@ func (q *Queries) FindTenantByReference(ctx context.Context, arg FindTenantByRef
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }
@@ -321,7 +323,7 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) (int64, 
 }
 
 const listMemberships = `-- name: ListMemberships :many
-SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, held.roles
+SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors, held.roles
   FROM membership m
   JOIN tenant t ON t.id = m.tenant_id
  CROSS JOIN LATERAL (
@@ -376,6 +378,7 @@ func (q *Queries) ListMemberships(ctx context.Context, arg ListMembershipsParams
 			&i.Tenant.UpdatedAt,
 			&i.Tenant.Attributes,
 			&i.Tenant.AccessVersion,
+			&i.Tenant.OnlyConnectors,
 			&i.Roles,
 		); err != nil {
 			return nil, err

@@ -226,7 +226,7 @@ WITH code AS (
     RETURNING id
 )
 SELECT code.grant_id, code.session_id, code.offline, code.redirect_uri, code.nonce, code.scopes, code.audiences,
-       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, (m.user_id IS NOT NULL)::boolean AS member,
+       code.acr, code.amr, code.authenticated_at, u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
@@ -328,6 +328,7 @@ func (q *Queries) RedeemCode(ctx context.Context, arg RedeemCodeParams) (RedeemC
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Tenant.AccessVersion,
+		&i.Tenant.OnlyConnectors,
 		&i.Member,
 		&i.Attributes,
 		&i.AccessVersion,
@@ -375,7 +376,7 @@ WITH asked AS (
 )
 SELECT family.tenant_id, family.user_id, family.session_id, family.offline, family.generation, family.scopes,
        family.audiences, family.acr, family.amr, family.authenticated_at, family.retried,
-       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, (m.user_id IS NOT NULL)::boolean AS member,
+       u.id, u.email, u.email_normalized, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.created_at, u.updated_at, u.disabled_at, u.version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors, (m.user_id IS NOT NULL)::boolean AS member,
        coalesce(m.attributes, '{}')::jsonb AS attributes, coalesce(m.access_version, 0)::bigint AS access_version, held.roles,
        (SELECT coalesce(array_agg(DISTINCT rp.audience COLLATE "C" || ' ' || rp.permission), '{}') FROM role_permission rp
          WHERE rp.tenant_id = m.tenant_id AND rp.role = ANY (held.roles))::text[] AS permissions
@@ -474,6 +475,7 @@ func (q *Queries) RotateFamily(ctx context.Context, arg RotateFamilyParams) (Rot
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Tenant.AccessVersion,
+		&i.Tenant.OnlyConnectors,
 		&i.Member,
 		&i.Attributes,
 		&i.AccessVersion,

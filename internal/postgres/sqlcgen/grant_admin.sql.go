@@ -265,7 +265,7 @@ func (q *Queries) ListUserGrants(ctx context.Context, arg ListUserGrantsParams) 
 }
 
 const listUserSessions = `-- name: ListUserSessions :many
-SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at FROM browser_session s
+SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid FROM browser_session s
  WHERE ($1::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $2 AND m.user_id = s.user_id)
        AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id
@@ -312,6 +312,9 @@ func (q *Queries) ListUserSessions(ctx context.Context, arg ListUserSessionsPara
 			&i.UserAgent,
 			&i.Address,
 			&i.EndedAt,
+			&i.ConnectorID,
+			&i.IdentityID,
+			&i.UpstreamSid,
 		); err != nil {
 			return nil, err
 		}
@@ -404,7 +407,7 @@ func (q *Queries) ReadGrant(ctx context.Context, arg ReadGrantParams) (ReadGrant
 }
 
 const readSession = `-- name: ReadSession :one
-SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at FROM browser_session s
+SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid FROM browser_session s
  WHERE ($1::boolean OR (
            EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $2 AND m.user_id = s.user_id)
        AND EXISTS (SELECT 1 FROM refresh_family f WHERE f.session_id = s.id AND f.tenant_id = $2 AND f.user_id = s.user_id
@@ -434,6 +437,9 @@ func (q *Queries) ReadSession(ctx context.Context, arg ReadSessionParams) (Brows
 		&i.UserAgent,
 		&i.Address,
 		&i.EndedAt,
+		&i.ConnectorID,
+		&i.IdentityID,
+		&i.UpstreamSid,
 	)
 	return i, err
 }

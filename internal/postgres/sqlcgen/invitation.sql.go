@@ -99,7 +99,7 @@ func (q *Queries) FindInvitation(ctx context.Context, arg FindInvitationParams) 
 }
 
 const findOffer = `-- name: FindOffer :one
-SELECT i.id, i.tenant_id, i.email, i.email_normalized, i.roles, i.token_hash, i.invited_by, i.created_at, i.expires_at, i.accepted_at, i.accepted_by, i.revoked_at, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version,
+SELECT i.id, i.tenant_id, i.email, i.email_normalized, i.roles, i.token_hash, i.invited_by, i.created_at, i.expires_at, i.accepted_at, i.accepted_by, i.revoked_at, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors,
        EXISTS (SELECT 1 FROM user_account u WHERE u.email_normalized = i.email_normalized) AS known,
        coalesce((SELECT array_agg(r.name ORDER BY r.name) FROM role r
                   WHERE r.tenant_id = i.tenant_id AND r.name = ANY (i.roles)), '{}')::text[] AS standing
@@ -140,6 +140,7 @@ func (q *Queries) FindOffer(ctx context.Context, tokenHash []byte) (FindOfferRow
 		&i.Tenant.UpdatedAt,
 		&i.Tenant.Attributes,
 		&i.Tenant.AccessVersion,
+		&i.Tenant.OnlyConnectors,
 		&i.Known,
 		&i.Standing,
 	)
@@ -167,7 +168,7 @@ func (q *Queries) GiveInvitedRoles(ctx context.Context, arg GiveInvitedRolesPara
 }
 
 const invitingTenant = `-- name: InvitingTenant :one
-SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version FROM tenant WHERE id = $1 FOR SHARE
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors FROM tenant WHERE id = $1 FOR SHARE
 `
 
 // The tenant stays as it is until the invitation is stored.
@@ -184,6 +185,7 @@ func (q *Queries) InvitingTenant(ctx context.Context, id [16]byte) (Tenant, erro
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }

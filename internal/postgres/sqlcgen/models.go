@@ -88,6 +88,9 @@ type BrowserSession struct {
 	UserAgent       string
 	Address         string
 	EndedAt         *time.Time
+	ConnectorID     *[16]byte
+	IdentityID      *[16]byte
+	UpstreamSid     string
 }
 
 type Client struct {
@@ -129,6 +132,35 @@ type ClientSecret struct {
 	CreatedBy string
 }
 
+type Connector struct {
+	ID             [16]byte
+	Reference      string
+	Slug           string
+	TenantID       *[16]byte
+	JoinsTenantID  *[16]byte
+	Kind           string
+	Name           string
+	Issuer         string
+	ClientID       string
+	SealedSecret   []byte
+	Scopes         []string
+	HostedDomains  []string
+	AssumeVerified bool
+	Authoritative  bool
+	Provision      bool
+	DefaultRoles   []string
+	GroupsClaim    string
+	RoleMappings   []byte
+	KeepTokens     bool
+	Hidden         bool
+	ManagedBy      string
+	CreatedBy      string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DisabledAt     *time.Time
+	Version        int64
+}
+
 type Consent struct {
 	TenantID  [16]byte
 	UserID    [16]byte
@@ -143,6 +175,26 @@ type IdempotencyKey struct {
 	Fingerprint []byte
 	Reference   string
 	CreatedAt   time.Time
+}
+
+type Identity struct {
+	ID           [16]byte
+	ConnectorID  [16]byte
+	Issuer       string
+	Subject      string
+	UserID       [16]byte
+	Email        string
+	Label        string
+	Names        []byte
+	SealedTokens []byte
+	LinkedAt     time.Time
+	LastUsedAt   time.Time
+}
+
+type IdentityRole struct {
+	IdentityID [16]byte
+	TenantID   [16]byte
+	Role       string
 }
 
 type Invitation struct {
@@ -204,6 +256,17 @@ type PasswordCredential struct {
 	UserID    [16]byte
 	Encoded   string
 	ChangedAt time.Time
+}
+
+type PendingLink struct {
+	TokenHash   []byte
+	BrowserHash []byte
+	ConnectorID [16]byte
+	UserID      [16]byte
+	Sealed      []byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	UsedAt      *time.Time
 }
 
 type Permission struct {
@@ -326,15 +389,46 @@ type SystemSecret struct {
 }
 
 type Tenant struct {
-	ID            [16]byte
-	Slug          string
-	Name          string
-	CreatedAt     time.Time
-	DisabledAt    *time.Time
-	Version       int64
-	UpdatedAt     time.Time
-	Attributes    []byte
-	AccessVersion int64
+	ID             [16]byte
+	Slug           string
+	Name           string
+	CreatedAt      time.Time
+	DisabledAt     *time.Time
+	Version        int64
+	UpdatedAt      time.Time
+	Attributes     []byte
+	AccessVersion  int64
+	OnlyConnectors bool
+}
+
+type TenantDomain struct {
+	TenantID    [16]byte
+	Domain      string
+	ConnectorID *[16]byte
+	Challenge   string
+	VerifiedAt  *time.Time
+	VerifiedBy  string
+	CreatedBy   string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Version     int64
+}
+
+type UpstreamAttempt struct {
+	StateHash   []byte
+	BrowserHash []byte
+	ConnectorID [16]byte
+	UserID      *[16]byte
+	Sealed      []byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	ConsumedAt  *time.Time
+}
+
+type UpstreamLogout struct {
+	ConnectorID [16]byte
+	JtiHash     []byte
+	ExpiresAt   time.Time
 }
 
 type UserAccount struct {

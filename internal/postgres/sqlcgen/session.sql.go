@@ -66,7 +66,7 @@ func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsPara
 }
 
 const findSession = `-- name: FindSession :one
-SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at FROM browser_session s JOIN user_account u ON u.id = s.user_id
+SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid FROM browser_session s JOIN user_account u ON u.id = s.user_id
  WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
 `
 
@@ -86,6 +86,9 @@ func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (BrowserSes
 		&i.UserAgent,
 		&i.Address,
 		&i.EndedAt,
+		&i.ConnectorID,
+		&i.IdentityID,
+		&i.UpstreamSid,
 	)
 	return i, err
 }

@@ -35,7 +35,7 @@ func (q *Queries) CopyRoleTemplates(ctx context.Context, tenantID [16]byte) erro
 
 const createTenant = `-- name: CreateTenant :one
 INSERT INTO tenant (id, slug, name, attributes) VALUES ($1, $2, $3, $4)
-ON CONFLICT (slug) DO NOTHING RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version
+ON CONFLICT (slug) DO NOTHING RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors
 `
 
 type CreateTenantParams struct {
@@ -63,6 +63,7 @@ func (q *Queries) CreateTenant(ctx context.Context, arg CreateTenantParams) (Ten
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }
@@ -106,7 +107,7 @@ func (q *Queries) DeleteTenant(ctx context.Context, id [16]byte) (int64, error) 
 }
 
 const findTenant = `-- name: FindTenant :one
-SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version FROM tenant
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors FROM tenant
  WHERE ($1::boolean OR id = $2) AND (slug = $3 OR id = $4)
 `
 
@@ -135,12 +136,13 @@ func (q *Queries) FindTenant(ctx context.Context, arg FindTenantParams) (Tenant,
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }
 
 const listTenants = `-- name: ListTenants :many
-SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version FROM tenant
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors FROM tenant
  WHERE ($1::boolean OR id = $2)
    AND ($3::text = '' OR starts_with(slug, $3))
    AND (created_at, id) > ($4::timestamptz, $5::uuid)
@@ -183,6 +185,7 @@ func (q *Queries) ListTenants(ctx context.Context, arg ListTenantsParams) ([]Ten
 			&i.UpdatedAt,
 			&i.Attributes,
 			&i.AccessVersion,
+			&i.OnlyConnectors,
 		); err != nil {
 			return nil, err
 		}
@@ -195,7 +198,7 @@ func (q *Queries) ListTenants(ctx context.Context, arg ListTenantsParams) ([]Ten
 }
 
 const lockTenant = `-- name: LockTenant :one
-SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version FROM tenant WHERE id = $1 FOR NO KEY UPDATE
+SELECT id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors FROM tenant WHERE id = $1 FOR NO KEY UPDATE
 `
 
 // Edits of one tenant, and of who administers it, follow each other.
@@ -212,6 +215,7 @@ func (q *Queries) LockTenant(ctx context.Context, id [16]byte) (Tenant, error) {
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }
@@ -283,7 +287,7 @@ func (q *Queries) SpendTenantCodes(ctx context.Context, tenantID [16]byte) error
 const updateTenant = `-- name: UpdateTenant :one
 UPDATE tenant SET slug = $1, name = $2, attributes = $3,
        disabled_at = $4, version = version + 1, updated_at = now()
- WHERE id = $5 RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version
+ WHERE id = $5 RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors
 `
 
 type UpdateTenantParams struct {
@@ -313,6 +317,7 @@ func (q *Queries) UpdateTenant(ctx context.Context, arg UpdateTenantParams) (Ten
 		&i.UpdatedAt,
 		&i.Attributes,
 		&i.AccessVersion,
+		&i.OnlyConnectors,
 	)
 	return i, err
 }

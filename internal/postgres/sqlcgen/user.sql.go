@@ -140,7 +140,7 @@ func (q *Queries) GetUserByEmail(ctx context.Context, arg GetUserByEmailParams) 
 }
 
 const listUserMemberships = `-- name: ListUserMemberships :many
-SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version,
+SELECT m.tenant_id, m.user_id, m.created_at, m.version, m.granted_by, m.suspended_at, m.attributes, m.email_normalized, m.access_version, t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_at, t.attributes, t.access_version, t.only_connectors,
        coalesce((SELECT array_agg(mr.role ORDER BY mr.role) FROM membership_role mr
                   WHERE mr.tenant_id = m.tenant_id AND mr.user_id = m.user_id), '{}')::text[] AS roles
   FROM membership m JOIN tenant t ON t.id = m.tenant_id
@@ -198,6 +198,7 @@ func (q *Queries) ListUserMemberships(ctx context.Context, arg ListUserMembershi
 			&i.Tenant.UpdatedAt,
 			&i.Tenant.Attributes,
 			&i.Tenant.AccessVersion,
+			&i.Tenant.OnlyConnectors,
 			&i.Roles,
 		); err != nil {
 			return nil, err
