@@ -42,15 +42,24 @@ func (i *Interaction) letterOf(u directory.User, l maillink.Link, token secret.T
 // passwordNotice tells a person that their password was changed, so that they notice when it was
 // not they who did it. No message is no reason to refuse the change.
 func (i *Interaction) passwordNotice(ctx context.Context, u directory.User) mail.Sealed {
+	return i.notice(ctx, u, mail.Message{Kind: mail.PasswordChanged, Link: secret.New(i.URL + pathForgot)})
+}
+
+// identityNotice is passwordNotice for an identity that is linked or unlinked: kind says which,
+// connector is the name of the provider.
+func (i *Interaction) identityNotice(ctx context.Context, kind mail.Kind, u directory.User, connector string) mail.Sealed {
+	return i.notice(ctx, u, mail.Message{Kind: kind, Connector: connector, Link: secret.New(i.URL + pathAccount)})
+}
+
+// notice seals a message to u about what happens now; the zero one when none can be sent.
+func (i *Interaction) notice(ctx context.Context, u directory.User, m mail.Message) mail.Sealed {
 	if !i.Letters.Enabled() {
 		return mail.Sealed{}
 	}
-	letter, err := i.Letters.Seal(mail.Message{
-		Kind: mail.PasswordChanged, To: u.Email, Locale: u.Locale, Name: u.Name, At: i.Now(), Link: secret.New(i.URL + pathForgot),
-		User: u.ID, Target: u.ID.String(),
-	})
+	m.To, m.Locale, m.Name, m.At, m.User, m.Target = u.Email, u.Locale, u.Name, i.Now(), u.ID, u.ID.String()
+	letter, err := i.Letters.Seal(m)
 	if err != nil {
-		i.Log.WarnContext(ctx, "notice of a changed password could not be written", "user", u.ID.String(), "error", err)
+		i.Log.WarnContext(ctx, "notice could not be written", "about", string(m.Kind), "user", u.ID.String(), "error", err)
 		return mail.Sealed{}
 	}
 	return letter

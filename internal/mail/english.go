@@ -1,7 +1,7 @@
 package mail
 
-// words are what a message of one kind says. {organization}, {inviter}, {product}, {host} and
-// {time} are filled in.
+// words are what a message of one kind says. {organization}, {inviter}, {connector}, {product},
+// {host} and {time} are filled in.
 type words struct {
 	subject string
 	heading string
@@ -65,6 +65,20 @@ func english() *language {
 				lead:    []string{"The password of your {product} account was changed on {time}.", "If it was you, there is nothing to do."},
 				action:  "It was not me",
 				note:    "If it was not you, reset your password at once and tell your administrator.",
+			},
+			IdentityLinked: {
+				subject: "A new way to sign in was added to your account",
+				heading: "A new way to sign in",
+				lead:    []string{"{connector} was added to your {product} account on {time}. From now on you can sign in through it.", "If it was you, there is nothing to do."},
+				action:  "See your ways to sign in",
+				note:    "If it was not you, remove it from your account at once, change your password, and tell your administrator.",
+			},
+			IdentityUnlinked: {
+				subject: "A way to sign in was removed from your account",
+				heading: "A way to sign in was removed",
+				lead:    []string{"{connector} was removed from your {product} account on {time}. You can no longer sign in through it.", "If it was you, there is nothing to do."},
+				action:  "See your ways to sign in",
+				note:    "If it was not you, change your password at once, and tell your administrator.",
 			},
 		},
 	}

@@ -20,16 +20,24 @@ const (
 	// PasswordChanged tells a person that their password was changed: At. Link, when given,
 	// leads to where it can be reset, and holds no token.
 	PasswordChanged Kind = "password_changed"
+	// IdentityLinked tells a person that somebody can sign in to their account through a provider:
+	// Connector, At. Link, when given, leads to where that is taken back, and holds no token.
+	IdentityLinked Kind = "identity_linked"
+	// IdentityUnlinked tells them that nobody can any more: as IdentityLinked.
+	IdentityUnlinked Kind = "identity_unlinked"
 )
 
 // needs says what a message of a kind cannot be written without.
-type needs struct{ organization, link, at bool }
+type needs struct{ organization, connector, link, at bool }
 
 var kinds = map[Kind]needs{
 	Invitation:      {organization: true, link: true},
 	VerifyEmail:     {link: true},
 	ResetPassword:   {link: true},
 	PasswordChanged: {at: true},
+
+	IdentityLinked:   {connector: true, at: true},
+	IdentityUnlinked: {connector: true, at: true},
 }
 
 // plainLink accepts absolute http(s) URLs in printable ASCII, which no mail client breaks.

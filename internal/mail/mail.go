@@ -39,6 +39,8 @@ type Message struct {
 	Organization string
 	// Inviter is the display name of who invited; "" when nobody should be named.
 	Inviter string
+	// Connector is the display name of a provider.
+	Connector string
 	// Link leads on. It is a secret: whoever has it is let in.
 	Link secret.Text
 	// LinkExpires is when Link stops working. A message that could not be sent until then is
@@ -82,6 +84,7 @@ func (m Message) Check() error {
 		needed     bool
 	}{
 		{"organization", m.Organization, needs.organization},
+		{"connector", m.Connector, needs.connector},
 		{"link", m.Link.Reveal(), needs.link},
 		{"name", m.Name, false},
 		{"inviter", m.Inviter, false},
@@ -151,7 +154,7 @@ func (w *Writer) Seal(m Message) (Sealed, error) {
 		return Sealed{}, err
 	}
 	plain, err := json.Marshal(stored{
-		Kind: m.Kind, To: m.To, Locale: m.Locale, Name: m.Name, Organization: m.Organization, Inviter: m.Inviter,
+		Kind: m.Kind, To: m.To, Locale: m.Locale, Name: m.Name, Organization: m.Organization, Inviter: m.Inviter, Connector: m.Connector,
 		Link: m.Link.Reveal(), LinkExpires: m.LinkExpires, At: m.At, Tenant: m.Tenant, User: m.User, Target: m.Target,
 	})
 	if err != nil {
@@ -184,7 +187,7 @@ func (w *Writer) Open(s Sealed) (Message, error) {
 		return Message{}, fmt.Errorf("stored message cannot be read: %w", errdefs.ErrInvalid) // the cause may quote it
 	}
 	return Message{
-		Kind: v.Kind, To: v.To, Locale: v.Locale, Name: v.Name, Organization: v.Organization, Inviter: v.Inviter,
+		Kind: v.Kind, To: v.To, Locale: v.Locale, Name: v.Name, Organization: v.Organization, Inviter: v.Inviter, Connector: v.Connector,
 		Link: secret.New(v.Link), LinkExpires: v.LinkExpires, At: v.At, Tenant: v.Tenant, User: v.User, Target: v.Target,
 	}, nil
 }
@@ -201,6 +204,7 @@ type stored struct {
 	Name         string    `json:"name,omitempty"`
 	Organization string    `json:"organization,omitempty"`
 	Inviter      string    `json:"inviter,omitempty"`
+	Connector    string    `json:"connector,omitempty"`
 	Link         string    `json:"link,omitempty"`
 	LinkExpires  time.Time `json:"link_expires,omitzero"`
 	At           time.Time `json:"at,omitzero"`

@@ -33,7 +33,7 @@ func newWriter(t *testing.T, key byte) *mail.Writer {
 
 func invitation() mail.Message {
 	return mail.Message{
-		Kind: mail.Invitation, To: "grace@acme.example", Name: "Grace Hopper", Organization: "Acme", Inviter: "Ada Lovelace",
+		Kind: mail.Invitation, To: "grace@acme.example", Name: "Grace Hopper", Organization: "Acme", Inviter: "Ada Lovelace", Connector: "Globex",
 		Link: secret.New(link), LinkExpires: now.Add(72 * time.Hour), Tenant: id.NewTenant(now), Target: "inv_x",
 	}
 }
@@ -115,6 +115,7 @@ func TestAMessageThatCannotBeWrittenIsRefusedByField(t *testing.T) {
 		"no expiry":              {func(m *mail.Message) { m.LinkExpires = time.Time{} }, "link_expires"},
 		"endless name":           {func(m *mail.Message) { m.Name = strings.Repeat("x", 5000) }, "name"},
 		"no text":                {func(m *mail.Message) { m.Inviter = "\xff" }, "inviter"},
+		"no connector":           {func(m *mail.Message) { m.Kind, m.At, m.Connector = mail.IdentityLinked, now, "" }, "connector"},
 		"no time of the change":  {func(m *mail.Message) { m.Kind = mail.PasswordChanged }, "at"},
 	} {
 		t.Run(name, func(t *testing.T) {

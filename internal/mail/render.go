@@ -69,7 +69,7 @@ func (s *Stationery) Write(m Message) (Letter, error) {
 		at = m.LinkExpires
 	}
 	values := []string{
-		"organization", defuse(m.Organization), "inviter", defuse(m.Inviter), "product", s.product, "host", s.host,
+		"organization", defuse(m.Organization), "inviter", defuse(m.Inviter), "connector", defuse(m.Connector), "product", s.product, "host", s.host,
 		"name", defuse(m.Name), "time", clock(at, l),
 	}
 	greeting := l.hello

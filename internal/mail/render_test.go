@@ -32,7 +32,7 @@ func letter(t *testing.T, m mail.Message) mail.Letter {
 // every is one message of each kind, and an invitation of nobody.
 func every() map[string]mail.Message {
 	out := map[string]mail.Message{}
-	for _, k := range []mail.Kind{mail.Invitation, mail.VerifyEmail, mail.ResetPassword, mail.PasswordChanged} {
+	for _, k := range []mail.Kind{mail.Invitation, mail.VerifyEmail, mail.ResetPassword, mail.PasswordChanged, mail.IdentityLinked, mail.IdentityUnlinked} {
 		m := invitation()
 		m.Kind, m.At = k, now
 		out[string(k)] = m
@@ -163,6 +163,26 @@ func TestNamesCannotBecomeMarkupLinksOrHeaders(t *testing.T) {
 				t.Errorf("%d bytes of text", len(l.Text))
 			}
 		})
+	}
+}
+
+func TestANoticeOfAnIdentitySaysWhichItIsAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[mail.Kind][]string{
+		mail.IdentityLinked:   {"Globex was added to your Acme ID account on 4 May 2026 at 10:30 UTC.", "If it was not you, remove it from your account at once"},
+		mail.IdentityUnlinked: {"Globex was removed from your Acme ID account on 4 May 2026 at 10:30 UTC.", "If it was not you, change your password at once"},
+	} {
+		l := letter(t, mail.Message{Kind: kind, To: "grace@acme.example", Connector: "Globex", At: now, Link: secret.New("https://id.example.com/account")})
+		text := strings.Join(strings.Fields(l.Text), " ")
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s lacks %q:\n%s", kind, w, l.Text)
+			}
+		}
+		evil := letter(t, mail.Message{Kind: kind, To: "grace@acme.example", Connector: "https://evil.example/<b>\nBcc: x", At: now})
+		if strings.Contains(evil.HTML, "<b>") || strings.Contains(evil.Text, "https://evil") {
+			t.Errorf("%s obeys the name of a provider:\n%s", kind, evil.Text)
+		}
 	}
 }
 
