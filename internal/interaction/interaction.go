@@ -139,6 +139,11 @@ type Config struct {
 	Consents    Consents
 	Invitations Invitations
 	Links       Links
+	// Connectors, Upstreams, Attempts and Identities are signing in through providers of others.
+	Connectors Connectors
+	Upstreams  Upstreams
+	Attempts   Attempts
+	Identities Identities
 	// Letters seals what people are told by e-mail. Without a mail server they are told nothing,
 	// and pages that need it say so.
 	Letters *mail.Writer
