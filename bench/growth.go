@@ -107,11 +107,7 @@ func grow(ctx context.Context, o *options, small fill.Size, r report.Growth) (er
 		}
 		r.Rows = append(r.Rows, row)
 	}
-	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
-	return errors.Join(
-		write(o.json, r.JSON),
-		write(o.markdown, func(w io.Writer) error { r.Markdown(w); return nil }),
-	)
+	return o.publish(r)
 }
 
 // inTurns measures a scenario on both stages, round by round.
@@ -135,4 +131,27 @@ func inTurns(ctx context.Context, stages []*stage, sc scenario.Scenario) (report
 	}
 	row.Small, row.Large = contestants[0].total.figures(), contestants[1].total.figures()
 	return row, nil
+}
+
+// sideBySide measures two contestants on one stage, round by round.
+func (s *stage) sideBySide(ctx context.Context, name, title string, small, large *contestant) (report.GrowthRow, error) {
+	row := report.GrowthRow{Name: name, Title: title}
+	for range s.o.rounds {
+		for _, side := range []*contestant{small, large} {
+			if err := s.round(ctx, side); err != nil {
+				return row, s.explain(err)
+			}
+		}
+	}
+	row.Small, row.Large = small.total.figures(), large.total.figures()
+	return row, nil
+}
+
+// publish writes what was measured to the terminal, and to the files that were asked for.
+func (o *options) publish(r report.Growth) error {
+	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
+	return errors.Join(
+		write(o.json, r.JSON),
+		write(o.markdown, func(w io.Writer) error { r.Markdown(w); return nil }),
+	)
 }

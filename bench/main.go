@@ -64,7 +64,7 @@ Everything it starts and stores is gone afterwards.`,
 	cmd.Flags().StringVar(&o.profile, "profile", "", "write a CPU profile of the server under the one --scenario to `file`")
 	cmd.Flags().BoolVar(&o.noCeiling, "no-ceiling", false, "measure the server alone")
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(growthCommand(), listsCommand(), weightCommand(), importCommand(), loadCommand(), ceilingCommand())
+	cmd.AddCommand(growthCommand(), listsCommand(), weightCommand(), upstreamCommand(), importCommand(), loadCommand(), ceilingCommand())
 	return cmd
 }
 

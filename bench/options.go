@@ -28,6 +28,7 @@ type options struct {
 	markdown    string
 	profile     string
 	noCeiling   bool
+	settings    []string // of the server, as environment variables
 
 	core     int // for the server; negative: any
 	selected []scenario.Scenario

@@ -132,7 +132,7 @@ func (s *stage) openRing(ctx context.Context) error {
 
 // start starts the server.
 func (s *stage) start(ctx context.Context) (err error) {
-	c := rig.ServerConfig{Binary: s.binary, Args: []string{"serve"}, Dir: s.dir, Core: s.o.core, Database: s.db.URL, Master: s.master}
+	c := rig.ServerConfig{Binary: s.binary, Args: []string{"serve"}, Dir: s.dir, Core: s.o.core, Database: s.db.URL, Master: s.master, Settings: s.o.settings}
 	if s.o.profile != "" {
 		c.Args = []string{s.profilePath()}
 	}

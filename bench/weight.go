@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -64,7 +63,6 @@ func weigh(ctx context.Context, o *options) (err error) {
 	}
 	r.Sizes = []report.Sized{{Data: o.size, DatabaseBytes: bytes, LoadSeconds: time.Since(began).Seconds()}}
 	for _, sc := range o.selected {
-		row := report.GrowthRow{Name: sc.Name, Title: sc.Title}
 		var sides [2]*contestant
 		for i, people := range [][]fill.Member{light, heavy} {
 			s.env.Cast = &scenario.Cast{Members: people, Families: s.env.Set.FamiliesOf(people)}
@@ -72,19 +70,11 @@ func weigh(ctx context.Context, o *options) (err error) {
 				return fmt.Errorf("%s: %w", sc.Title, err)
 			}
 		}
-		for range o.rounds {
-			for _, side := range sides {
-				if err := s.round(ctx, side); err != nil {
-					return s.explain(err)
-				}
-			}
+		row, err := s.sideBySide(ctx, sc.Name, sc.Title, sides[0], sides[1])
+		if err != nil {
+			return err
 		}
-		row.Small, row.Large = sides[0].total.figures(), sides[1].total.figures()
 		r.Rows = append(r.Rows, row)
 	}
-	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
-	return errors.Join(
-		write(o.json, r.JSON),
-		write(o.markdown, func(w io.Writer) error { r.Markdown(w); return nil }),
-	)
+	return o.publish(r)
 }

@@ -10,6 +10,10 @@ import (
 	"github.com/signet-id/signet/bench/internal/rig"
 )
 
+// UpstreamLimit is how many times a sign-in through a provider may cost what one with a password
+// does, the provider excluded.
+const UpstreamLimit = 1.5
+
 // PageLimit is how many times the p99 of a page may take with much data what it takes with little,
 // and WeightLimit how many times a token may cost for a person with much what it costs for one with
 // little.

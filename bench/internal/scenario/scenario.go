@@ -105,7 +105,7 @@ func Select(names []string) ([]Scenario, error) {
 	if len(names) == 0 {
 		return All(), nil
 	}
-	all := append(All(), Lists()...)
+	all := append(append(All(), Lists()...), upstreamSignIn())
 	var out []Scenario
 	for _, s := range all {
 		for _, n := range names {

@@ -12,11 +12,14 @@ import (
 	"github.com/signet-id/signet/bench/internal/wire"
 )
 
+// signInConnections is how many people sign in at once: a password takes its time and memory.
+const signInConnections = 8
+
 // signIn is the whole way of a person with no session: away from the frontend, the hosted form,
 // e-mail and password, back with a code, tokens. Each time another person.
 func signIn() Scenario {
 	return Scenario{
-		Name: "sign_in", Title: "sign-in with password", Connections: 8, Password: true,
+		Name: "sign_in", Title: "sign-in with password", Connections: signInConnections, Password: true,
 		Prepare: func(_ context.Context, e *Env) (Maker, error) {
 			members := e.Set.Members(e.Slice)
 			start := wire.Request{Method: "GET", Target: authorizeTarget(), Host: e.Host, Header: browser()}.Bytes()
