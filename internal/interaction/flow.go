@@ -21,6 +21,7 @@ import (
 const (
 	fieldFlow   = "flow"
 	fieldSwitch = "switch" // words only: another account was asked for
+	fieldAgain  = "again"  // whoever is signed in proves it anew
 	fieldCookie = "cookie" // words only: a cookie was set in the answer before
 	fieldReset  = "reset"  // words only: the password was reset
 	fieldSent   = "sent"   // words only: a message is on its way

@@ -25,7 +25,7 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 		return err
 	}
 	next := nextAfter(query)
-	if v.signedIn() && !query.Has(fieldSwitch) {
+	if v.signedIn() && !query.Has(fieldSwitch) && !next.again {
 		return redirect(w, next.url())
 	}
 	if query.Has(fieldCookie) && len(r.CookiesNamed(i.cookies.device)) == 0 {
@@ -37,13 +37,22 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 		p.Notice, p.Email = ui.NoticeInvited, i.invitedAddress(r, next.invitation)
 	case next.verification != "":
 		p.Notice, p.Email = ui.NoticeVerifying, i.addressToVerify(r, next.verification)
+	case next.again && v.signedIn():
+		u, err := i.People.FindUser(r.Context(), v.session.User)
+		if err != nil {
+			return err
+		}
+		p.Notice, p.Email = ui.NoticeSignInAgain, u.Email
 	}
 	return i.showSignIn(w, r, http.StatusOK, nil, p)
 }
 
 // next is where a sign-in without a request leads: to the account page, or back to the mailed link
 // that somebody came with. It holds the secret of one at most.
-type next struct{ invitation, verification string }
+type next struct {
+	invitation, verification string
+	again                    bool // whoever is signed in has to prove it anew
+}
 
 // nextAfter reads it from a query or form. What cannot be a token is none, so that nothing else
 // gets into an address.
@@ -54,7 +63,7 @@ func nextAfter(form url.Values) next {
 	if token := form.Get(fieldVerification); isToken(token) {
 		return next{verification: token}
 	}
-	return next{}
+	return next{again: form.Has(fieldAgain)}
 }
 
 func (n next) url() string {
@@ -81,7 +90,7 @@ func (n next) signInURL(switching bool) string {
 
 // afterSignIn is url for somebody whose browser was just given a cookie.
 func (n next) afterSignIn() string {
-	if n == (next{}) {
+	if n.invitation == "" && n.verification == "" {
 		return n.url() + "?" + fieldCookie + "=1"
 	}
 	return n.url() + "&" + fieldCookie + "=1"
@@ -94,6 +103,8 @@ func (n next) form() ui.Form {
 		return ui.Form{Hidden: []ui.Hidden{{Name: fieldInvitation, Value: n.invitation}}}
 	case n.verification != "":
 		return ui.Form{Hidden: []ui.Hidden{{Name: fieldVerification, Value: n.verification}}}
+	case n.again:
+		return ui.Form{Hidden: []ui.Hidden{{Name: fieldAgain, Value: "1"}}}
 	}
 	return ui.Form{}
 }

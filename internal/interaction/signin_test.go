@@ -330,3 +330,24 @@ type outage struct{ interaction.Passwords }
 func (outage) FindPassword(context.Context, id.User) (directory.Credential, error) {
 	return directory.Credential{}, errdefs.ErrUnavailable
 }
+
+func TestSomebodySignedInCanBeAskedToProveItAnew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b, before := s.signedIn(t, "ada@acme.example")
+	s.pass(time.Hour)
+	p := b.get("/login?again=1")
+	p.want(http.StatusOK, "Please sign in again")
+	p.want(http.StatusOK, `value="ada@acme.example"`)
+	p = b.signIn(p, "ada@acme.example", "wrong")
+	p.want(http.StatusBadRequest, "")
+	p = b.signIn(p, "ada@acme.example", goodPassword)
+	if p.status != http.StatusOK || p.url.Path != "/account" {
+		t.Fatalf("it ended at %s with %d", p.url, p.status)
+	}
+	after, err := b.session()
+	check(t, err)
+	if after.ID != before.ID || !after.AuthenticatedAt.After(before.AuthenticatedAt.Add(30*time.Minute)) {
+		t.Errorf("authenticated at %v, then at %v", before.AuthenticatedAt, after.AuthenticatedAt)
+	}
+}
