@@ -2,7 +2,8 @@
 // PostgreSQL of its own, an installation with two tenants, and clients of every kind. Tests
 // talk to it as the world does, over HTTP.
 //
-// browser.go is a person with a browser, oauth.go a client.
+// browser.go is a person with a browser, oauth.go a client, provider.go and github.go are providers
+// that people sign in through.
 package apptest
 
 import (

@@ -19,20 +19,24 @@ type Browser struct {
 	t    testing.TB
 	app  *App
 	http *http.Client
+	away *http.Client // for other sites, whose cookies the issuer's would mix with: jars know no ports
 }
 
 // Browser returns a browser without cookies.
 func (a *App) Browser(t testing.TB) *Browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
+	client := func() *http.Client {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &http.Client{
+			Jar:           jar,
+			Timeout:       20 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
-	return &Browser{t: t, app: a, http: &http.Client{
-		Jar:           jar,
-		Timeout:       20 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &Browser{t: t, app: a, http: client(), away: client()}
 }
 
 // Cookies returns the issuer's cookies.
@@ -60,6 +64,70 @@ func (b *Browser) Get(address string) Page {
 	}
 	req.Header.Set("Sec-Fetch-Site", "none")
 	return b.do(req)
+}
+
+// Return opens an address of the issuer as another site's redirect or link does.
+func (b *Browser) Return(address string) Page {
+	b.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	return b.do(req)
+}
+
+// Answer goes where a page sent the browser, to a provider, and returns the address at the issuer
+// that the provider sends it back to, without opening it. A provider that shows a page fails the
+// test.
+func (b *Browser) Answer(p Page) *url.URL {
+	b.t.Helper()
+	if p.Away == nil {
+		b.t.Fatalf("the browser was not sent away: status %d, page %s:\n%s", p.Status, p.URL, p.Body)
+	}
+	to := p.Away
+	for range 10 {
+		req, err := http.NewRequest(http.MethodGet, to.String(), nil)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html")
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		res, err := b.away.Do(req)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode < 300 || res.StatusCode > 399 {
+			b.t.Fatalf("%s shows a page: %d %s", to, res.StatusCode, body)
+		}
+		if to, err = to.Parse(res.Header.Get("Location")); err != nil {
+			b.t.Fatal(err)
+		}
+		if b.app.owns(to) {
+			return to
+		}
+	}
+	b.t.Fatal("the provider redirects in circles")
+	return nil
+}
+
+// Follow goes to the provider that a page sent the browser to, and comes back.
+func (b *Browser) Follow(p Page) Page {
+	b.t.Helper()
+	return b.Return(b.Answer(p).String())
+}
+
+// Through begins an authorization request of the client spa that names a connector, and returns
+// the page that sends the browser to its provider; changes are those of AuthorizeURL.
+func (b *Browser) Through(reference string, changes ...string) Page {
+	b.t.Helper()
+	return b.Get(b.app.AuthorizeURL("spa", append([]string{"connector=" + reference}, changes...)...))
+}
+
+func (a *App) owns(u *url.URL) bool {
+	return u.String() == a.URL || strings.HasPrefix(u.String(), a.URL+"/")
 }
 
 // Post submits a form of the issuer.
@@ -98,7 +166,7 @@ func (b *Browser) do(req *http.Request) Page {
 		if req.Method == http.MethodPost && res.StatusCode != http.StatusSeeOther {
 			b.t.Fatalf("a POST was redirected with %d, want 303 (RFC 9700 §4.12)", res.StatusCode)
 		}
-		if !strings.HasPrefix(to.String(), b.app.URL+"/") && to.String() != b.app.URL {
+		if !b.app.owns(to) {
 			p.Away = to
 			return p
 		}
