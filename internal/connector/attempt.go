@@ -91,6 +91,7 @@ type PendingLink struct {
 	Token     secret.Text // stored as its digest
 	Browser   secret.Hash
 	Connector id.Connector
+	Reference string  // of the connector
 	User      id.User // whose account has the address
 	Proof     Proof
 	Flow      string // as in AttemptSecrets

@@ -31,6 +31,7 @@ const (
 	NotVouched   Reason = "unvouched"    // Unvouched
 	AccountOff   Reason = "disabled"     // Disabled
 	LinkedElse   Reason = "linked_elsewhere"
+	SwitchedOff  Reason = "switched_off" // the connector is disabled
 	Internal     Reason = "internal" // ours
 )
 

@@ -113,10 +113,11 @@ func (s storedTokens) tokens() Tokens {
 }
 
 type storedLink struct {
-	Profile Profile      `json:"profile"`
-	Tokens  storedTokens `json:"tokens,omitzero"`
-	Flow    string       `json:"flow,omitempty"`
-	After   string       `json:"after,omitempty"`
+	Reference string       `json:"reference"`
+	Profile   Profile      `json:"profile"`
+	Tokens    storedTokens `json:"tokens,omitzero"`
+	Flow      string       `json:"flow,omitempty"`
+	After     string       `json:"after,omitempty"`
 }
 
 // SealTokens returns the stored form of the tokens of an identity.
@@ -133,7 +134,7 @@ func (k *Keeper) OpenTokens(i id.Identity, sealed []byte) (Tokens, error) {
 
 // SealLink returns the sealed part of a pending link.
 func (k *Keeper) SealLink(l PendingLink) ([]byte, error) {
-	return k.sealJSON(storedLink{l.Proof.Profile, l.Proof.Tokens.stored(), l.Flow, l.After}, linkAAD(l.Token.Hash()))
+	return k.sealJSON(storedLink{l.Reference, l.Proof.Profile, l.Proof.Tokens.stored(), l.Flow, l.After}, linkAAD(l.Token.Hash()))
 }
 
 // OpenLink fills in the sealed part of a pending link, whose secret is token.
@@ -142,6 +143,6 @@ func (k *Keeper) OpenLink(token secret.Hash, sealed []byte, l *PendingLink) erro
 	if err := k.openJSON(sealed, linkAAD(token), &s); err != nil {
 		return err
 	}
-	l.Proof, l.Flow, l.After = Proof{s.Profile, s.Tokens.tokens()}, s.Flow, s.After
+	l.Reference, l.Proof, l.Flow, l.After = s.Reference, Proof{s.Profile, s.Tokens.tokens()}, s.Flow, s.After
 	return nil
 }

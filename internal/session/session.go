@@ -24,7 +24,7 @@ type Session struct {
 	AMR             []string // RFC 8176
 	UserAgent       string
 	Address         string
-	// Through is how the session began, when not by a password.
+	// Through is how the person proved themselves last, when not by a password.
 	Through Upstream
 	// ProvenBy is when the password was set that this sign-in was proven with; it is not kept.
 	// Zero for a session that rests on no password.
@@ -63,24 +63,27 @@ type Lifetimes struct {
 	Absolute time.Duration // since sign-in
 }
 
-// New returns the session that begins when the person proves who they are at now.
+// New returns the session that begins when the person proves who they are at now, by a password.
 func New(user id.User, now time.Time, l Lifetimes) Session {
-	s := Session{
-		ID:        id.NewSession(now),
-		User:      user,
-		CreatedAt: now,
-		ACR:       ACRPassword,
-		AMR:       []string{AMRPassword},
-	}
+	s := Session{ID: id.NewSession(now), User: user, CreatedAt: now}
 	return s.Reauthenticated(now, l)
 }
 
-// Reauthenticated returns s after the same person proved themselves again at now: the
-// lifetimes start anew; the session, and so what its clients hold, stays the same.
+// Reauthenticated returns s after the same person proved themselves again at now, by a password:
+// the lifetimes start anew; the session, and so what its clients hold, stays the same.
 func (s Session) Reauthenticated(now time.Time, l Lifetimes) Session {
+	s.ACR, s.AMR, s.Through = ACRPassword, []string{AMRPassword}, Upstream{}
 	s.AuthenticatedAt = now
 	s.AbsoluteExpiry = now.Add(l.Absolute)
 	return s.Used(now, l)
+}
+
+// Via returns s when what has just proven the person was not a password but a sign-in at another
+// provider, at a time that may be before the session's.
+func (s Session) Via(u Upstream, at time.Time) Session {
+	s.ACR, s.AMR, s.Through = ACRUpstream, []string{AMRUpstream}, u
+	s.AuthenticatedAt, s.ProvenBy = at, time.Time{}
+	return s
 }
 
 // Used returns s with its idle expiry counted from now.

@@ -92,3 +92,23 @@ func TestProvingOneselfAgainStartsTheLifetimesAnewInTheSameSession(t *testing.T)
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestASessionRestsOnTheLastProofAlone(t *testing.T) {
+	t.Parallel()
+	through := session.Upstream{Connector: id.NewConnector(noon), Identity: id.NewIdentity(noon), SID: "s"}
+	earlier := noon.Add(-time.Hour)
+	s := session.New(id.NewUser(noon), noon, lifetimes)
+	s.ProvenBy = noon
+	s = s.Via(through, earlier)
+	if s.ACR != session.ACRUpstream || s.AMR[0] != session.AMRUpstream || s.Through != through || !s.AuthenticatedAt.Equal(earlier) || !s.ProvenBy.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	if !s.ExpiresAt.Equal(noon.Add(lifetimes.Idle)) {
+		t.Errorf("it lives until %v", s.ExpiresAt)
+	}
+	// What let somebody in before does not count for whoever knows the password.
+	s = s.Reauthenticated(noon.Add(time.Minute), lifetimes)
+	if s.ACR != session.ACRPassword || s.AMR[0] != session.AMRPassword || s.Through != (session.Upstream{}) {
+		t.Errorf("%+v", s)
+	}
+}
