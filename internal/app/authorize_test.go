@@ -101,6 +101,7 @@ func TestAuthorizeAnswersTheClientWithTheProtocolsError(t *testing.T) {
 		"foreign resource":                 {"spa", []string{"resource=https://other.example"}, "invalid_target"},
 		"relative resource":                {"spa", []string{"resource=orders"}, "invalid_target"},
 		"id_token_hint that is none":       {"spa", []string{"id_token_hint=a.b.c"}, "invalid_request"},
+		"connector that cannot be one":     {"spa", []string{"connector=https://evil.example"}, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +148,7 @@ func TestDuplicatedParametersAreRefused(t *testing.T) {
 func TestAParameterWithoutAValueIsNone(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
-	p := a.Browser(t).Get(a.AuthorizeURL("spa", "request=", "request_uri=", "registration=", "max_age=", "resource=", "id_token_hint=", "response_mode="))
+	p := a.Browser(t).Get(a.AuthorizeURL("spa", "request=", "request_uri=", "registration=", "max_age=", "resource=", "id_token_hint=", "response_mode=", "connector="))
 	if !p.HasForm("/login") { // RFC 6749 §3.1
 		t.Errorf("%d, sent to %v", p.Status, p.Away)
 	}

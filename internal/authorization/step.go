@@ -34,13 +34,16 @@ type Facts struct {
 	Consented   func(id.Tenant) ([]string, error)
 }
 
-// Decision is the next step and, from NotMember on, what it is about.
+// Decision is the next step and what it is about.
 type Decision struct {
 	Step    Step
 	Failure Failure                // with Fail; with NotMember what the client is told in the end
 	Choices []directory.Membership // with PickTenant
 	Tenant  directory.Tenant       // with Consent and Done
-	Scopes  []string               // with Consent: what is new to the person
+	// Through, with SignIn, is the tenant that a session has to begin through: it lets nobody in
+	// otherwise. Zero: any sign-in will do.
+	Through directory.Tenant
+	Scopes  []string // with Consent: what is new to the person
 }
 
 // Next returns the next step of the request. With prompt=none it never returns one that shows
@@ -83,6 +86,14 @@ func (r Request) Next(f Facts) (Decision, error) {
 		return Decision{Step: PickTenant, Choices: choices}, nil
 	}
 	tenant := choices[0].Tenant
+	// Where a person belongs is known only now: whoever has one such tenant among several is asked
+	// once they have picked it.
+	if tenant.OnlyConnectors && f.Session.Through.Tenant != tenant.ID {
+		if silent {
+			return fail("login_required", "the person has to sign in through a connector of the tenant")
+		}
+		return Decision{Step: SignIn, Through: tenant}, nil
+	}
 
 	if !f.Client.SkipConsent || r.Prompts(PromptConsent) {
 		remembered, err := f.Consented(tenant.ID)

@@ -23,6 +23,8 @@ var (
 	globex  = directory.Tenant{ID: id.TenantFromUUID([16]byte{4}), Slug: "globex", Name: "Globex"}
 	other   = directory.Tenant{ID: id.TenantFromUUID([16]byte{5}), Slug: "other", Name: "Other"}
 	signet  = directory.Tenant{ID: id.TenantFromUUID([16]byte{8}), Slug: admin.InstallationTenant, Name: "Signet administration"}
+	strict  = directory.Tenant{ID: id.TenantFromUUID([16]byte{9}), Slug: "strict", Name: "Strict", OnlyConnectors: true}
+	sealed  = directory.Tenant{ID: id.TenantFromUUID([16]byte{10}), Slug: "sealed", Name: "Sealed", OnlyConnectors: true}
 	here    = id.SessionFromUUID([16]byte{6})
 	there   = id.SessionFromUUID([16]byte{7})
 )
@@ -39,6 +41,13 @@ func signedIn(after time.Duration) *session.Session {
 	s := session.New(ada, arrival.Add(after), session.Lifetimes{Idle: 2 * time.Hour, Absolute: 8 * time.Hour})
 	s.ID = here
 	return &s
+}
+
+// through is signedIn, through a connector whose people belong to the tenant.
+func through(after time.Duration, t directory.Tenant) *session.Session {
+	s := signedIn(after)
+	s.Through = session.Upstream{Connector: id.ConnectorFromUUID([16]byte{11}), Identity: id.IdentityFromUUID([16]byte{12}), Tenant: t.ID}
+	return s
 }
 
 func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
@@ -64,6 +73,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 		tenant   directory.Tenant
 		scopes   []string
 		nchoices int
+		through  directory.Tenant
 	}{
 		{name: "nobody is signed in", req: plain, facts: facts{Client: first}, want: authorization.SignIn},
 		{name: "nobody is signed in, prompt=none", req: prompt("none"), facts: facts{Client: first}, fails: "login_required"},
@@ -123,6 +133,29 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 		{name: "third party, prompt=consent, answered in another session", req: request{MaxAge: -1, Scopes: []string{"a"}, Prompt: []string{"consent"}}.WithConsent(there), facts: facts{Client: asks, Session: signedIn(before), Memberships: member(acme)}, allowed: []string{"a"}, want: authorization.Consent, tenant: acme},
 		{name: "first party, prompt=consent", req: request{MaxAge: -1, Scopes: []string{"a"}, Prompt: []string{"consent"}}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme)}, want: authorization.Consent, tenant: acme, scopes: []string{"a"}},
 		{name: "third party, two tenants: the tenant comes first", req: request{MaxAge: -1, Scopes: []string{"a"}}, facts: facts{Client: asks, Session: signedIn(before), Memberships: member(acme, globex)}, want: authorization.PickTenant, nchoices: 2},
+
+		{name: "only through its connectors, signed in by a password", req: plain, facts: facts{Client: first, Session: signedIn(before), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
+		{name: "the same with prompt=none", req: prompt("none"), facts: facts{Client: first, Session: signedIn(before), Memberships: member(strict)}, fails: "login_required"},
+		{name: "only through its connectors, signed in by a password for this very request", req: prompt("login"), facts: facts{Client: first, Session: signedIn(after), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
+		{name: "only through its connectors, and so it was", req: plain, facts: facts{Client: first, Session: through(before, strict), Memberships: member(strict)}, want: authorization.Done, tenant: strict},
+		{name: "only through its connectors, and so it was, prompt=none", req: prompt("none"), facts: facts{Client: first, Session: through(before, strict), Memberships: member(strict)}, want: authorization.Done, tenant: strict},
+		{name: "only through its connectors, and so it was, but prompt=login", req: prompt("login"), facts: facts{Client: first, Session: through(before, strict), Memberships: member(strict)}, want: authorization.SignIn},
+		{name: "only through its connectors, and so it was, but too long ago", req: request{MaxAge: 30}, facts: facts{Client: first, Session: through(before, strict), Memberships: member(strict)}, want: authorization.SignIn},
+		{name: "only through its connectors, signed in through another tenant's", req: plain, facts: facts{Client: first, Session: through(before, sealed), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
+		{name: "only through its connectors, signed in through one of no tenant", req: plain, facts: facts{Client: first, Session: through(before, directory.Tenant{}), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
+		{name: "only through its connectors, and no member", req: plain, facts: facts{Client: first, Session: through(before, strict)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "only through its connectors, a client of its own", req: plain, facts: facts{Client: client.Client{SkipConsent: true, Tenant: strict.ID}, Session: signedIn(before), Memberships: member(acme, strict)}, want: authorization.SignIn, through: strict},
+		{name: "another tenant is entered with any sign-in", req: request{MaxAge: -1, Organization: "acme"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, strict)}, want: authorization.Done, tenant: acme},
+		{name: "another tenant is entered through a connector too", req: request{MaxAge: -1, Organization: "acme"}, facts: facts{Client: first, Session: through(before, strict), Memberships: member(acme, strict)}, want: authorization.Done, tenant: acme},
+		{name: "the pick holds all tenants, however they are entered", req: plain, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, sealed, strict)}, want: authorization.PickTenant, nchoices: 3},
+		{name: "the pick holds all tenants after a sign-in through one", req: plain, facts: facts{Client: first, Session: through(before, strict), Memberships: member(acme, strict)}, want: authorization.PickTenant, nchoices: 2},
+		{name: "picked one that is entered through its connectors", req: plain.WithTenant(here, strict.ID), facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, strict)}, want: authorization.SignIn, through: strict},
+		{name: "picked it, and signed in through one then", req: plain.WithTenant(here, strict.ID), facts: facts{Client: first, Session: through(after, strict), Memberships: member(acme, strict)}, want: authorization.Done, tenant: strict},
+		{name: "picked another than the one signed in through", req: plain.WithTenant(here, sealed.ID), facts: facts{Client: first, Session: through(after, strict), Memberships: member(sealed, strict)}, want: authorization.SignIn, through: sealed},
+		{name: "asked for one that is entered through its connectors", req: request{MaxAge: -1, Organization: "strict"}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, strict)}, want: authorization.SignIn, through: strict},
+		{name: "asked for it, prompt=none", req: request{MaxAge: -1, Organization: "strict", Prompt: []string{"none"}}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, strict)}, fails: "login_required"},
+		{name: "only through its connectors: consent comes after", req: request{MaxAge: -1, Scopes: []string{"a"}}, facts: facts{Client: asks, Session: signedIn(before), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
+		{name: "only through its connectors: the account comes before", req: prompt("select_account"), facts: facts{Client: first, Session: signedIn(before), Memberships: member(strict)}, want: authorization.SelectAccount},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +174,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 			if c.fails != "" && c.want != authorization.NotMember {
 				c.want = authorization.Fail
 			}
-			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || !slices.Equal(d.Scopes, c.scopes) {
+			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || d.Through.ID != c.through.ID || !slices.Equal(d.Scopes, c.scopes) {
 				t.Errorf("%+v", d)
 			}
 			shows := d.Step != authorization.Done && d.Step != authorization.Fail

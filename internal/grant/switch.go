@@ -43,7 +43,8 @@ var (
 	// its person is no longer active in the tenant it is pinned to. A rotation answers both.
 	ErrPinned = fmt.Errorf("grant: nothing to switch: %w", errdefs.ErrConflict)
 	// ErrInteraction says that the person has to take part: what the client asks was never allowed
-	// in that tenant, or the session that the grant hangs on is over.
+	// in that tenant, the session that the grant hangs on is over, or the tenant is entered through
+	// its connectors alone and that session did not begin through one.
 	ErrInteraction = fmt.Errorf("grant: the person has to take part: %w", errdefs.ErrDenied)
 )
 

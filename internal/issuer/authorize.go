@@ -13,6 +13,7 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
@@ -131,7 +132,7 @@ func (i *Issuer) validateAuthorize(form url.Values, c client.Client, req *author
 	}
 	req.Scopes = scopes
 	for _, check := range []func(url.Values, client.Client, *authorization.Request) error{
-		checkPKCE, checkResources, checkOpenID, i.checkHint,
+		checkPKCE, checkResources, checkOpenID, checkConnector, i.checkHint,
 	} {
 		if err := check(form, c, req); err != nil {
 			return err
@@ -236,6 +237,17 @@ func checkOpenID(form url.Values, _ client.Client, req *authorization.Request) e
 			return errInvalidRequest.hint("max_age must be a number of seconds.")
 		}
 		req.MaxAge = int64(n)
+	}
+	return nil
+}
+
+// checkConnector reads the connector to sign in through. What can name none is a mistake of the
+// client, which hears of it; whether there is one of that name is not said, and an application goes
+// on working when its connector is gone: the person is then asked how to sign in.
+func checkConnector(form url.Values, _ client.Client, req *authorization.Request) error {
+	req.Connector = form.Get("connector")
+	if req.Connector != "" && !connector.IsReference(req.Connector) {
+		return errInvalidRequest.hint("connector must be the reference of a connector, such as google or acme.okta.")
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ import (
 func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) (grant.Switched, error) {
 	var out grant.Switched
 	err := s.db.inTx(ctx, "switch tenant", func(q *sqlcgen.Queries) error {
-		from, target, live, err := lockCurrent(ctx, q, sw)
+		from, target, hangs, err := lockCurrent(ctx, q, sw)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 			return grant.ErrPinned
 		case out.Subject.Active() != nil, !sw.ClientTenant.IsZero() && target != sw.ClientTenant:
 			return fmt.Errorf("no such tenant for this person and client: %w", errdefs.ErrDenied)
-		case !live:
+		case !hangs.live, out.Subject.Tenant.OnlyConnectors && hangs.through != target:
 			return grant.ErrInteraction
 		}
 		if sw.AsksConsent {
@@ -71,11 +71,17 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 	return out, nil
 }
 
+// signIn is what a grant hangs on.
+type signIn struct {
+	live    bool      // it is still there, or the grant lives without
+	through id.Tenant // session.Upstream.Tenant; zero too when the session is over
+}
+
 // lockCurrent returns the grant of a refresh token that is current, the tenant that is to be
-// switched to, which is zero when there is none, and whether what the grant hangs on is still
-// there. Nothing of it changes until the transaction ends.
-func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, target id.Tenant, live bool, err error) {
-	fail := func(err error) (grant.Grant, id.Tenant, bool, error) { return grant.Grant{}, id.Tenant{}, false, err }
+// switched to, which is zero when there is none, and what the grant hangs on. Nothing of it changes
+// until the transaction ends.
+func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, target id.Tenant, hangs signIn, err error) {
+	fail := func(err error) (grant.Grant, id.Tenant, signIn, error) { return grant.Grant{}, id.Tenant{}, signIn{}, err }
 	seen, err := q.FindFamily(ctx, sw.Token.Family.UUID())
 	if err != nil {
 		return fail(err)
@@ -94,8 +100,9 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 	if err := q.LockPassword(ctx, seen.UserID); err != nil {
 		return fail(err)
 	}
-	sessions, err := q.LockSession(ctx, seen.SessionID)
-	if err != nil {
+	through, err := q.LockSession(ctx, seen.SessionID)
+	over := errors.Is(err, pgx.ErrNoRows)
+	if err != nil && !over {
 		return fail(err)
 	}
 	row, err := q.LockFamily(ctx, sqlcgen.LockFamilyParams{
@@ -104,7 +111,11 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 	if err != nil {
 		return fail(err)
 	}
-	return toFamily(row).Grant, id.TenantFromUUID(tenant.ID), row.Offline || sessions > 0, nil
+	hangs.live = row.Offline || !over
+	if through != nil {
+		hangs.through = id.TenantFromUUID(*through)
+	}
+	return toFamily(row).Grant, id.TenantFromUUID(tenant.ID), hangs, nil
 }
 
 // openSwitched stores the new grant, or finds the one that an attempt before has stored.

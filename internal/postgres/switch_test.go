@@ -122,6 +122,55 @@ func TestASwitchWaitsForWhatEndsGrantsAndThenSeesIt(t *testing.T) {
 	}
 }
 
+// A refresh token must not lead around the provider of a tenant that is entered through it alone.
+func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing.T) {
+	t.Parallel()
+	const through = "UPDATE browser_session SET connector_id = (SELECT id FROM connector WHERE reference = "
+	for name, c := range map[string]struct {
+		shape  func(*grant.Authorization)
+		before []string
+		want   error
+	}{
+		"a session of a password":                       {nil, nil, grant.ErrInteraction},
+		"through its connector":                         {nil, []string{through + "'globex.okta')"}, nil},
+		"through one of the installation that joins it": {nil, []string{through + "'joins')"}, nil},
+		"through one of no tenant":                      {nil, []string{through + "'google')"}, grant.ErrInteraction},
+		"through another tenant's":                      {nil, []string{through + "'acme.okta')"}, grant.ErrInteraction},
+		"through one that is disabled since":            {nil, []string{through + "'globex.okta')", "UPDATE connector SET disabled_at = now()"}, grant.ErrInteraction},
+		"through one that is gone":                      {nil, []string{through + "'globex.okta')", "DELETE FROM connector"}, grant.ErrInteraction},
+		"a grant that outlives its session":             {offline, []string{through + "'globex.okta')"}, nil},
+		"a grant that outlived its session":             {offline, []string{through + "'globex.okta')", "UPDATE browser_session SET ended_at = now()"}, grant.ErrInteraction},
+		"any sign-in, of a tenant that takes every one": {nil, []string{"UPDATE tenant SET only_connectors = false"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t)
+			g := w.family(t, c.shape)
+			for reference, tenants := range map[string][2]id.Tenant{"google": {}, "joins": {{}, w.globex}, "globex.okta": {w.globex}, "acme.okta": {w.acme}} {
+				w.exec(t, `INSERT INTO connector (id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id)
+				           VALUES (gen_random_uuid(), $1, $1, nullif($2::uuid, $4::uuid), nullif($3::uuid, $4::uuid), 'oidc', 'x', 'https://x.example', 'x')`,
+					reference, tenants[0].UUID(), tenants[1].UUID(), id.Tenant{}.UUID())
+			}
+			w.exec(t, "UPDATE tenant SET only_connectors = true WHERE id = $1", w.globex.UUID())
+			for _, sql := range c.before {
+				w.exec(t, sql)
+			}
+			made, err := w.Grants().Switch(t.Context(), to(g, 0, "globex"), switched())
+			if !errors.Is(err, c.want) || c.want == nil && made.Tenant != w.globex {
+				t.Errorf("%+v, %v, want %v", made, err, c.want)
+			}
+			if c.want != nil && made.From.ID != g {
+				t.Error("the record would not say whose it was")
+			}
+			// The tenant that the grant is in already asks for nothing anew.
+			w.exec(t, "UPDATE tenant SET only_connectors = true")
+			if _, err := w.Grants().Rotate(t.Context(), rotation(g, 0, time.Minute)); err != nil {
+				t.Errorf("a plain refresh: %v", err)
+			}
+		})
+	}
+}
+
 func TestASwitchIsOnRecordOrDidNotHappen(t *testing.T) {
 	t.Parallel()
 	w := build(t)

@@ -12,8 +12,12 @@ SELECT 1 FROM user_account u
 -- name: LockPassword :exec
 SELECT 1 FROM password_credential WHERE user_id = @user_id FOR SHARE;
 
--- name: LockSession :execrows
-SELECT 1 FROM browser_session WHERE id = @id AND ended_at IS NULL FOR SHARE;
+-- name: LockSession :one
+-- The tenant that people belong to who come through the connector that the session began with: none
+-- if that is gone or disabled, or was none.
+SELECT coalesce(c.tenant_id, c.joins_tenant_id) AS through
+  FROM browser_session s LEFT JOIN connector c ON c.id = s.connector_id AND c.disabled_at IS NULL
+ WHERE s.id = @id AND s.ended_at IS NULL FOR SHARE OF s;
 
 -- name: LockFamily :one
 -- Which tokens are current is RotateFamily's predicate. The lock makes switches of one family

@@ -186,16 +186,19 @@ func (q *Queries) LockPassword(ctx context.Context, userID [16]byte) error {
 	return err
 }
 
-const lockSession = `-- name: LockSession :execrows
-SELECT 1 FROM browser_session WHERE id = $1 AND ended_at IS NULL FOR SHARE
+const lockSession = `-- name: LockSession :one
+SELECT coalesce(c.tenant_id, c.joins_tenant_id) AS through
+  FROM browser_session s LEFT JOIN connector c ON c.id = s.connector_id AND c.disabled_at IS NULL
+ WHERE s.id = $1 AND s.ended_at IS NULL FOR SHARE OF s
 `
 
-func (q *Queries) LockSession(ctx context.Context, id [16]byte) (int64, error) {
-	result, err := q.db.Exec(ctx, lockSession, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// The tenant that people belong to who come through the connector that the session began with: none
+// if that is gone or disabled, or was none.
+func (q *Queries) LockSession(ctx context.Context, id [16]byte) (*[16]byte, error) {
+	row := q.db.QueryRow(ctx, lockSession, id)
+	var through *[16]byte
+	err := row.Scan(&through)
+	return through, err
 }
 
 const revokeFamilies = `-- name: RevokeFamilies :many
