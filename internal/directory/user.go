@@ -43,6 +43,31 @@ func (u User) CheckEdit(was User) error {
 	return errors.Join(faults...)
 }
 
+// Profile is what people say of themselves.
+type Profile struct{ Name, GivenName, FamilyName, Locale string }
+
+// Profile returns what the person may change.
+func (u User) Profile() Profile { return Profile{u.Name, u.GivenName, u.FamilyName, u.Locale} }
+
+// WithProfile returns u with another profile.
+func (u User) WithProfile(p Profile) User {
+	u.Name, u.GivenName, u.FamilyName, u.Locale = p.Name, p.GivenName, p.FamilyName, p.Locale
+	return u
+}
+
+// Changed names the fields in which p differs from was.
+func (p Profile) Changed(was Profile) (fields []string) {
+	for _, f := range []struct{ name, now, before string }{
+		{"name", p.Name, was.Name}, {"given_name", p.GivenName, was.GivenName},
+		{"family_name", p.FamilyName, was.FamilyName}, {"locale", p.Locale, was.Locale},
+	} {
+		if f.now != f.before {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
 // field is a value of an account that has a rule.
 type field struct {
 	value string

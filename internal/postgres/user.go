@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -211,6 +212,37 @@ func (s Users) Update(ctx context.Context, a admin.Act, user id.User, edit direc
 		s.db.stored(cut...)
 	}
 	return out, err
+}
+
+// UpdateProfile stores what a person says of themselves; e is the record of it, and there is none
+// when nothing changed. Faults name the fields of directory.User. The error is errdefs.ErrNotFound
+// for an account that is gone or disabled.
+func (s Users) UpdateProfile(ctx context.Context, user id.User, p directory.Profile, e audit.Event) error {
+	return s.db.inTx(ctx, "update profile", func(q *sqlcgen.Queries) error {
+		row, err := q.LockAccount(ctx, user.UUID())
+		if err != nil {
+			return err
+		}
+		was := toUser(row)
+		if !was.DisabledAt.IsZero() {
+			return fmt.Errorf("user %s is disabled: %w", user, errdefs.ErrNotFound)
+		}
+		fields, now := p.Changed(was.Profile()), was.WithProfile(p)
+		if len(fields) == 0 {
+			return nil
+		}
+		if err := now.CheckEdit(was); err != nil {
+			return err
+		}
+		if err := q.SetActor(ctx, user.String()); err != nil {
+			return err
+		}
+		if _, err := updateUser(ctx, q, was, now); err != nil {
+			return err
+		}
+		e.User, e.Detail = user, map[string]string{"changed": strings.Join(fields, " ")}
+		return appendEvents(ctx, q, []audit.Event{e})
+	})
 }
 
 func lockedUser(ctx context.Context, q *sqlcgen.Queries, a admin.Act, user id.User) (directory.User, error) {

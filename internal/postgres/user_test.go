@@ -174,3 +174,39 @@ func TestAMembersAddressFollowsTheAccounts(t *testing.T) {
 		t.Errorf("%d under the new one", n)
 	}
 }
+
+func TestPeopleChangeWhatTheySayOfThemselvesAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	was, err := w.Directory().FindUser(t.Context(), w.ada)
+	must(t, err)
+	ear := w.ear(t)
+	change := func(p directory.Profile) error {
+		return w.Users().UpdateProfile(t.Context(), w.ada, p, audit.Event{At: time.Now(), Action: audit.ProfileChanged})
+	}
+	p := directory.Profile{Name: "Augusta Ada King", GivenName: "Ada", FamilyName: "King", Locale: "en-GB"}
+	must(t, change(p))
+	now, err := w.Directory().FindUser(t.Context(), w.ada)
+	must(t, err)
+	want := was.WithProfile(p)
+	want.Version, want.UpdatedAt = was.Version+1, now.UpdatedAt
+	if now != want || !now.UpdatedAt.After(was.UpdatedAt) {
+		t.Errorf("stored %+v, want %+v", now, want)
+	}
+	if got := ear.heard(t); !slices.Equal(got, []string{uuidOf(w.ada)}) {
+		t.Errorf("announced %q", got)
+	}
+	must(t, change(p)) // says the same again
+	if n := w.count(t, "SELECT count(*) FROM audit_event WHERE action = 'user.profile_changed' AND user_id = '"+uuidOf(w.ada)+"' AND detail->>'changed' = 'name given_name family_name locale'"); n != 1 {
+		t.Errorf("%d records", n)
+	}
+	p.Locale = "not a language"
+	names(t, "a bad locale", change(p), "locale", errdefs.ErrInvalid)
+
+	w.exec(t, "UPDATE user_account SET disabled_at = now() WHERE id = '"+uuidOf(w.ada)+"'")
+	p.Locale = "fr"
+	notFound(t, "a disabled account", change(p))
+	if w.count(t, "SELECT count(*) FROM user_account WHERE locale = 'fr'") != 0 {
+		t.Error("a disabled account was changed")
+	}
+}
