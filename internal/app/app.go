@@ -57,6 +57,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if allow := o.Config.Outbound.Allow; len(allow) > 0 {
+		o.Log.WarnContext(ctx, "connectors may reach addresses that are not public", "setting", "outbound.allow", "addresses", allow)
+	}
 	metrics := telemetry.NewMetrics(o.Build)
 	db, err := postgres.Open(ctx, postgres.Config{URL: o.Config.Database.URL.Reveal(), MaxConns: o.Config.Database.MaxConns})
 	if err != nil {

@@ -35,6 +35,7 @@ type Config struct {
 	Throttle Throttle  `key:"-" section:"throttle" doc:"Budgets for failed sign-ins and for invitations."`
 	Mail     Mail      `key:"-" section:"mail" doc:"The mail server, over which invitations, confirmations of addresses and links to reset a password go out. Without host nothing is sent, and these features say that they are off."`
 	Links    Links     `key:"-" section:"links" doc:"Lifetimes of the links that messages carry. Each works once."`
+	Outbound Outbound  `key:"-" section:"outbound" doc:"What this server connects to on behalf of others: the identity providers that connectors name. Private, loopback and link-local addresses are refused."`
 	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
 	Cleanup  Cleanup   `key:"-" section:"cleanup" doc:"Deletion of expired rows."`
 }
@@ -119,6 +120,11 @@ type Links struct {
 	InvitationTTL   time.Duration `key:"invitation_ttl" default:"168h" doc:"An invitation that nobody accepted within this time expires; it can be sent again. At most 720h."`
 	VerificationTTL time.Duration `key:"verification_ttl" default:"24h" doc:"Lifetime of a link that verifies an e-mail address; at most 168h."`
 	ResetTTL        time.Duration `key:"reset_ttl" default:"1h" doc:"Lifetime of a link that resets a password; 10m to 24h."`
+}
+
+// Outbound is what the server connects to on behalf of others.
+type Outbound struct {
+	Allow []netip.Prefix `key:"allow" example:"10.20.0.0/16,127.0.0.1" doc:"Addresses or CIDR blocks that connectors may reach although they are not public, such as those of a provider in your own network. Whoever may declare a connector, administrators of tenants included, can then have this server send requests there: name as little as possible."`
 }
 
 // Limits is what one request may cost.

@@ -175,3 +175,15 @@ func TestTheDocumentedTableIsUpToDate(t *testing.T) {
 		t.Error("docs/configuration.md is out of date; run: go generate ./internal/config")
 	}
 }
+
+func TestNothingPrivateMayBeReachedUnlessItIsNamed(t *testing.T) {
+	t.Parallel()
+	if c := load(t, "", valid()...); len(c.Outbound.Allow) != 0 {
+		t.Errorf("allowed by default: %v", c.Outbound.Allow)
+	}
+	c := load(t, "", valid("SIGNET_OUTBOUND_ALLOW=10.20.0.0/16,127.0.0.1")...)
+	want := []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("127.0.0.1/32")}
+	if !reflect.DeepEqual(c.Outbound.Allow, want) {
+		t.Errorf("%v", c.Outbound.Allow)
+	}
+}

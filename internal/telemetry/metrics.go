@@ -33,6 +33,7 @@ type Metrics struct {
 	omitted        prometheus.Counter
 	claimsOmitted  *prometheus.CounterVec
 	mail           *prometheus.CounterVec
+	upstream       upstream
 }
 
 // Build identifies the running program.
@@ -48,6 +49,7 @@ func NewMetrics(build Build) *Metrics {
 	}
 	m := &Metrics{
 		registry:     r,
+		upstream:     newUpstream(r),
 		series:       map[series]*counted{},
 		httpRequests: counter("signet_http_requests_total", "Requests on the public listener, by route pattern.", "route", "method", "code"),
 		httpDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{

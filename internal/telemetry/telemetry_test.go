@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -121,5 +122,31 @@ func TestTwoProgramsInOneProcessDoNotShareMetrics(t *testing.T) {
 	b.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	if strings.Contains(rec.Body.String(), "signet_sign_ins_total{") {
 		t.Error("b counts what a saw")
+	}
+}
+
+func TestConnectorsBeyondTheFirstHundredShareALabel(t *testing.T) {
+	t.Parallel()
+	m := telemetry.NewMetrics(telemetry.Build{})
+	for n := range 150 {
+		for range 2 {
+			m.UpstreamSignIn(fmt.Sprintf("acme.c%d", n), "success")
+			m.UpstreamRequest(fmt.Sprintf("acme.c%d", n), "token", time.Second)
+		}
+	}
+	rec := httptest.NewRecorder()
+	m.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	body := rec.Body.String()
+	for _, want := range []string{
+		`signet_upstream_sign_ins_total{connector="acme.c99",result="success"} 2`,
+		`signet_upstream_sign_ins_total{connector="other",result="success"} 100`,
+		`signet_upstream_request_duration_seconds_count{connector="other",request="token"} 100`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if strings.Contains(body, "acme.c100") {
+		t.Error("a label for each of many connectors")
 	}
 }
