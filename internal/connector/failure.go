@@ -32,7 +32,7 @@ const (
 	AccountOff   Reason = "disabled"     // Disabled
 	LinkedElse   Reason = "linked_elsewhere"
 	SwitchedOff  Reason = "switched_off" // the connector is disabled
-	Internal     Reason = "internal" // ours
+	Internal     Reason = "internal"     // ours
 )
 
 // Failure is why a sign-in through a provider failed. Text tells the people who set the connector

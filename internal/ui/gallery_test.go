@@ -105,6 +105,16 @@ func states() []state {
 		{"verify-hostile", 200, VerifyEmail{Email: hostile, Person: Person{Name: hostile, Email: hostile}, SignInURL: "/login?verification=x&switch=1"}},
 		{"verify-done", 200, VerifyEmail{Form: form, Done: true, NextURL: "/account"}},
 		{"link-void", 410, Error{Status: 410, Reason: ReasonLinkVoid, ForgotURL: "/password/forgot", RequestID: "01JD6M3T5V9QK2R8W4XZ"}},
+		{"sign-in-cancelled", 200, SignIn{Form: form, Client: orders, Notice: NoticeCancelled, From: "Google", Providers: both}},
+		{"upstream-long", 403, UpstreamFailed{Reason: UpstreamUnknown, Provider: endless, Email: endless + "@acme.test", Retry: form, BackURL: "/login", RequestID: endless}},
+		{"upstream-rtl", 503, UpstreamFailed{Frame: arabic, Reason: UpstreamDown, Provider: "Google", Retry: form, BackURL: "/login"}},
+		{"upstream-hostile", 403, UpstreamFailed{Reason: UpstreamUnvouched, Provider: hostile, Email: hostile, Retry: Form{Action: "/upstream/x", Hidden: []Hidden{{hostile, hostile}}}, BackURL: "/login", RequestID: hostile}},
+		{"upstream-account", 409, UpstreamFailed{Reason: UpstreamTaken, Provider: "GitHub", Retry: form, BackURL: "/account", ToAccount: true}},
+		{"link-sign-in", 200, LinkIdentity{Provider: "Google", Identity: "ada@acme.test", Email: ada.Email, SignInURL: "/login?link=x", BackURL: "/login"}},
+		{"link-other", 200, LinkIdentity{Provider: "Google", Identity: "ada@acme.test", Email: ada.Email, Person: Person{Email: "grace@globex.test"}, SignInURL: "/login?link=x", BackURL: "/login"}},
+		{"link-confirm", 200, LinkIdentity{Frame: frame, Form: form, Provider: "GitHub", Identity: "ada-l", Email: ada.Email, Person: ada, BackURL: "/login"}},
+		{"link-long", 200, LinkIdentity{Form: form, Provider: endless, Identity: endless, Email: endless, Person: Person{Name: endless, Email: endless}}},
+		{"link-hostile", 200, LinkIdentity{Form: Form{Action: "/login/link", Hidden: []Hidden{{hostile, hostile}}}, Provider: hostile, Identity: hostile, Email: hostile, Person: Person{Name: hostile, Email: hostile}, BackURL: "/login"}},
 		{"home", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", DiscoveryURL: "/.well-known/openid-configuration"}},
 		{"home-signed-in", 200, Home{Issuer: "https://id.acme.test", SignInURL: "/login", AccountURL: "/account", Person: ada, DiscoveryURL: "/.well-known/openid-configuration"}},
 		{"form-post", 200, FormPost{Client: orders, Action: "test.acme.field:/cb", Params: []Hidden{{"code", "abc"}, {"state", hostile}}}},
@@ -119,10 +129,22 @@ func states() []state {
 	for _, reason := range []ErrorReason{ReasonUnknownClient, ReasonNoCookie, ReasonCrossSite, ReasonInvitationVoid, ReasonInvitationExpired, ReasonInvitationRevoked, ReasonInvitationUsed} {
 		all = append(all, state{"error-" + string(reason), 400, Error{Status: 400, Reason: reason}})
 	}
+	for _, reason := range upstreamReasons() {
+		all = append(all, state{"upstream-" + string(reason), 403, UpstreamFailed{
+			Frame: frame, Reason: reason, Provider: "Google", Email: "ada@acme.test", Retry: form, BackURL: "/login", RequestID: "01JD6M3T5V9QK2R8W4XZ",
+		}})
+	}
 	for i := range all {
 		all[i].name = strings.ReplaceAll(strings.ToLower(all[i].name), " ", "-")
 	}
 	return all
+}
+
+func upstreamReasons() []UpstreamReason {
+	return []UpstreamReason{
+		UpstreamDown, UpstreamBroken, UpstreamExpired, UpstreamRefused, UpstreamNotFresh, UpstreamDomain, UpstreamNoAddress,
+		UpstreamUnknown, UpstreamUnvouched, UpstreamDisabled, UpstreamTaken, UpstreamOff, UpstreamOurs, UpstreamSignedOut, UpstreamLinkIsVoid,
+	}
 }
 
 func newRenderer(t testing.TB) *Renderer {

@@ -29,6 +29,7 @@ func pageNames() []string {
 		"sign_in", "choose_account", "choose_tenant", "not_member", "consent", "sign_out", "signed_out",
 		"error", "account", "change_password", "home", "form_post",
 		"invitation", "forgot_password", "reset_password", "verify_email",
+		"upstream_failed", "link_identity",
 	}
 }
 
@@ -106,6 +107,8 @@ const (
 	NoticeJoined           Notice = "joined"            // success: an invitation was accepted
 	NoticeVerificationSent Notice = "verification_sent" // success: look at the mailbox
 	NoticeVerifying        Notice = "verifying"         // sign in to verify an address
+	NoticeLinking          Notice = "linking"           // sign in to link an identity
+	NoticeCancelled        Notice = "cancelled"         // the person came back from a provider without signing in
 )
 
 // Good reports whether the notice is a success.

@@ -8,8 +8,10 @@ type SignIn struct {
 	Form   Form
 	Client Client
 	// Email prefills the field (login_hint, or what was typed before an error).
-	Email   string
-	Notice  Notice
+	Email  string
+	Notice Notice
+	// From names the provider that NoticeCancelled is about.
+	From    string
 	Problem SignInProblem
 	// RetryAfter is how long ProblemThrottled and ProblemBusy ask to wait; it is also sent as
 	// a Retry-After header. Zero leaves the time out.

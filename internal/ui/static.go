@@ -34,6 +34,8 @@ func loadAssets() (assets, error) {
 	types := map[string]string{
 		"signet.css": "text/css; charset=utf-8",
 		"signet.svg": "image/svg+xml",
+		"google.svg": "image/svg+xml",
+		"github.svg": "image/svg+xml",
 	}
 	all := assets{}
 	for name, contentType := range types {
@@ -54,6 +56,15 @@ func (a assets) path(name string) (string, error) {
 		return "", fmt.Errorf("no asset %q", name)
 	}
 	return StaticPrefix + found.hash + "/" + name, nil
+}
+
+// ProviderIcon is the path of the picture for a kind of provider, or "".
+func (r *Renderer) ProviderIcon(kind string) string {
+	path, err := r.assets.path(kind + ".svg")
+	if err != nil || kind == "signet" {
+		return ""
+	}
+	return path
 }
 
 // Static serves the style sheet and the logo under StaticPrefix: cacheable for ever under

@@ -19,6 +19,7 @@ type Text struct {
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
 		PasswordReset, Invited, Joined, VerificationSent, Verifying                   string
+		Linking, Cancelled                                                            string
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
 	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
@@ -55,6 +56,10 @@ type Text struct {
 		Title, Lead, Submit, Done, DoneLead, Next string
 		LeadSignIn, Other, SignIn, Switch         string
 	}
+	Upstream     Upstream
+	LinkIdentity struct {
+		Title, Lead, Other, SignInFirst, SignIn, Switch, Means, Submit string
+	}
 	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
 	FormPost struct{ Title, Lead, LeadClient, Continue string }
 }
@@ -70,6 +75,14 @@ type Errors struct {
 	AskAgain                                              string
 }
 
+// Upstream is the wording of a sign-in at another provider that failed.
+type Upstream struct {
+	Retry, OtherAccount, OtherWays, ToAccount, Address  string
+	Down, Broken, Expired, Refused, NotFresh, Domain    ErrorText
+	NoAddress, Unknown, Unvouched, Disabled, Taken, Off ErrorText
+	Ours, SignedOut, LinkVoid                           ErrorText
+}
+
 func (t *Text) notice(n Notice) string {
 	return map[Notice]string{
 		NoticeSignInAgain: t.Notices.SignInAgain, NoticeExpired: t.Notices.Expired,
@@ -77,6 +90,7 @@ func (t *Text) notice(n Notice) string {
 		NoticeOtherSignedOut: t.Notices.OtherSignedOut, NoticeAccountSwitched: t.Notices.UseOther,
 		NoticePasswordReset: t.Notices.PasswordReset, NoticeInvited: t.Notices.Invited, NoticeJoined: t.Notices.Joined,
 		NoticeVerificationSent: t.Notices.VerificationSent, NoticeVerifying: t.Notices.Verifying,
+		NoticeLinking: t.Notices.Linking, NoticeCancelled: t.Notices.Cancelled,
 	}[n]
 }
 

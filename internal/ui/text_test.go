@@ -29,7 +29,7 @@ func TestTheEnglishCatalogLeavesNothingOut(t *testing.T) {
 func TestEveryNoticeAndProblemHasWords(t *testing.T) {
 	t.Parallel()
 	text := English()
-	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched, NoticePasswordReset, NoticeInvited, NoticeJoined, NoticeVerificationSent} {
+	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched, NoticePasswordReset, NoticeInvited, NoticeJoined, NoticeVerificationSent, NoticeVerifying, NoticeLinking, NoticeCancelled} {
 		if text.notice(n) == "" {
 			t.Errorf("notice %s", n)
 		}
@@ -46,6 +46,18 @@ func TestEveryNoticeAndProblemHasWords(t *testing.T) {
 			t.Errorf("problem %s: %q", p, words)
 		}
 		seen[words] = p
+	}
+}
+
+func TestEveryReasonOfAFailedUpstreamSignInHasWordsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	text, seen := English(), map[string]UpstreamReason{}
+	for _, reason := range upstreamReasons() {
+		words := UpstreamFailed{Reason: reason}.Words(&text)
+		if words.Title == "" || words.What == "" || words.Do == "" || seen[words.What] != "" {
+			t.Errorf("%s: %+v", reason, words)
+		}
+		seen[words.What] = reason
 	}
 }
 
