@@ -143,21 +143,41 @@ const (
 	maxText          = 255 // bytes of a client id, a claim or a group
 )
 
-// WithDefaults fills in what follows from the kind: the issuer, and a name.
+// WithDefaults fills in what follows from the rest: the kind from an issuer, the issuer from the
+// kind, and from both a slug and a name.
 func (c Connector) WithDefaults() Connector {
+	if c.Kind == "" && c.Issuer != "" {
+		c.Kind = OIDC
+	}
 	switch c.Kind {
 	case Google:
 		c.Issuer = cmp.Or(c.Issuer, GoogleIssuer)
 		c.Name = cmp.Or(c.Name, "Google")
+		c.Slug = cmp.Or(c.Slug, string(Google))
 	case GitHub:
 		c.Issuer = strings.TrimSuffix(cmp.Or(c.Issuer, GitHubIssuer), "/")
 		c.Name = cmp.Or(c.Name, "GitHub")
+		c.Slug = cmp.Or(c.Slug, string(GitHub))
 	case OIDC:
+		var host string
 		if u, err := url.Parse(c.Issuer); err == nil {
-			c.Name = cmp.Or(c.Name, u.Hostname())
+			host = u.Hostname()
 		}
+		c.Name = cmp.Or(c.Name, host)
+		c.Slug = cmp.Or(c.Slug, slugFor(host), string(OIDC))
 	}
 	return c
+}
+
+// slugFor makes a slug of a host name: login-partner-example. It is "" when nothing is left.
+func slugFor(host string) string {
+	s := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(host))
+	return strings.Trim(s[:min(len(s), 63)], "-")
 }
 
 // Check says what is wrong with a connector, each fault as an admin.FieldError. Whether its roles
