@@ -28,6 +28,7 @@ import (
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/mail"
 )
@@ -79,6 +80,13 @@ type Config struct {
 	Roles       Roles
 	Templates   Templates
 
+	Connectors Connectors
+	Domains    Domains
+	Identities Identities
+	Keeper     *connector.Keeper
+	Tester     ConnectorTester
+	Resolver   Resolver
+
 	Invitations Invitations
 	MailLinks   MailLinks
 	Letters     *mail.Writer // without a mail server nobody is invited
@@ -87,13 +95,15 @@ type Config struct {
 	// InvitationsADay is how many a tenant may have sent.
 	InvitationsADay int
 
-	// ForgetClient and ForgetUser have this replica read again what was changed, before the
+	// ForgetClient, ForgetUser and ForgetConnectors have this replica read again what was changed, before the
 	// change is answered; other replicas hear of it from the database. ForgetEverybody is for
 	// changes that concern many.
 	ForgetClient    func(client.ID)
 	ForgetClients   func()
 	ForgetUser      func(id.User)
 	ForgetEverybody func()
+	// ForgetConnectors is about domains and what tenants say of their connectors, too.
+	ForgetConnectors func()
 
 	Issuer    string // the URL of this issuer
 	SecretMAC MAC    // computes the secrets of creations that are tried again
@@ -154,6 +164,9 @@ func (a *API) nouns() []func() {
 		a.members,
 		a.roles,
 		a.templates,
+		a.connectors,
+		a.domains,
+		a.identities,
 		a.invitations,
 		a.letters,
 		a.me,

@@ -78,9 +78,14 @@ type page[T any] struct {
 
 // pageOf turns a page of what a store returned into one of what is answered.
 func pageOf[T, R any](l admin.List[T], to func(T) R) page[R] {
-	out := page[R]{Items: make([]R, len(l.Items)), Next: l.Next}
-	for i, v := range l.Items {
-		out.Items[i] = to(v)
+	return page[R]{Items: each(l.Items, to), Next: l.Next}
+}
+
+// each turns every entry of a list into another; the result is never nil.
+func each[T, R any](list []T, to func(T) R) []R {
+	out := make([]R, len(list))
+	for i, v := range list {
+		out[i] = to(v)
 	}
 	return out
 }

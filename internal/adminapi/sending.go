@@ -54,16 +54,20 @@ func (a *API) toSend(ctx context.Context, tenant id.Tenant, email string) (sendi
 	if err != nil || d.Allowed {
 		return s, err
 	}
-	wait := int64((d.RetryAfter + time.Second - 1) / time.Second)
-	p := &Problem{
-		Status: http.StatusTooManyRequests, headers: http.Header{"Retry-After": {strconv.FormatInt(wait, 10)}},
-		Detail: "Invitations were sent to this address a moment ago. Wait before you send another.",
-	}
+	text := "Invitations were sent to this address a moment ago. Wait before you send another."
 	if d.By == byTenant {
-		p.Detail = "The tenant has sent as many invitations as it may in a day. Wait before you send another."
+		text = "The tenant has sent as many invitations as it may in a day. Wait before you send another."
 	}
 	a.Log.WarnContext(ctx, "invitation held off", "tenant", tenant.String(), "by", string(d.By), "retry_after", d.RetryAfter)
-	return sending{api: a, refusal: p}, nil
+	return sending{api: a, refusal: tooMany(d, text)}, nil
+}
+
+// tooMany refuses what was held off.
+func tooMany(d ratelimit.Decision, text string) error {
+	wait := int64((d.RetryAfter + time.Second - 1) / time.Second)
+	return &Problem{
+		Status: http.StatusTooManyRequests, headers: http.Header{"Retry-After": {strconv.FormatInt(wait, 10)}}, Detail: text,
+	}
 }
 
 // unsent gives the letter back that was not sent after all.

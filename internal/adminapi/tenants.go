@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
 )
@@ -23,18 +25,19 @@ type Tenants interface {
 
 // Tenant is a customer's organization.
 type Tenant struct {
-	ID         string         `json:"id" example:"ten_01h2xcejqtf2nbrexx3vqjhp41" doc:"Never changes."`
-	Slug       string         `json:"slug" example:"acme" doc:"The short name, unique, in the tenant claim of tokens."`
-	Name       string         `json:"name" example:"Acme Corporation" doc:"For people."`
-	Attributes map[string]any `json:"attributes" doc:"Values for declared claims."`
-	DisabledAt *time.Time     `json:"disabled_at,omitempty" doc:"Since when nobody gets tokens for it; absent while it is enabled."`
-	CreatedAt  time.Time      `json:"created_at"`
-	UpdatedAt  time.Time      `json:"updated_at"`
+	ID             string         `json:"id" example:"ten_01h2xcejqtf2nbrexx3vqjhp41" doc:"Never changes."`
+	Slug           string         `json:"slug" example:"acme" doc:"The short name, unique, in the tenant claim of tokens."`
+	Name           string         `json:"name" example:"Acme Corporation" doc:"For people."`
+	Attributes     map[string]any `json:"attributes" doc:"Values for declared claims."`
+	OnlyConnectors bool           `json:"only_connectors" doc:"It is entered through its connectors alone: passwords are refused to its people, and to addresses in its verified domains."`
+	DisabledAt     *time.Time     `json:"disabled_at,omitempty" doc:"Since when nobody gets tokens for it; absent while it is enabled."`
+	CreatedAt      time.Time      `json:"created_at"`
+	UpdatedAt      time.Time      `json:"updated_at"`
 }
 
 func tenantOf(t directory.Tenant) Tenant {
 	return Tenant{
-		ID: t.ID.String(), Slug: t.Slug, Name: t.Name, Attributes: attributesOf(t.Attributes),
+		ID: t.ID.String(), Slug: t.Slug, Name: t.Name, Attributes: attributesOf(t.Attributes), OnlyConnectors: t.OnlyConnectors,
 		DisabledAt: moment(t.DisabledAt), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 	}
 }
@@ -98,10 +101,11 @@ type updateTenant struct {
 	InTenant
 	Conditional
 	Body struct {
-		Slug       *string         `json:"slug,omitempty" minLength:"1" maxLength:"63" doc:"Installation administrators only: it is in tokens and links."`
-		Name       *string         `json:"name,omitempty" minLength:"1" maxLength:"200"`
-		Attributes *map[string]any `json:"attributes,omitempty" doc:"Installation administrators only. Replaces all."`
-		Disabled   *bool           `json:"disabled,omitempty" doc:"Installation administrators only. Disabling recalls every token of the tenant."`
+		Slug           *string         `json:"slug,omitempty" minLength:"1" maxLength:"63" doc:"Installation administrators only: it is in tokens and links."`
+		Name           *string         `json:"name,omitempty" minLength:"1" maxLength:"200"`
+		Attributes     *map[string]any `json:"attributes,omitempty" doc:"Installation administrators only. Replaces all."`
+		OnlyConnectors *bool           `json:"only_connectors,omitempty" doc:"Let people in through the connectors of the tenant alone. It needs one that is enabled."`
+		Disabled       *bool           `json:"disabled,omitempty" doc:"Installation administrators only. Disabling recalls every token of the tenant."`
 	}
 }
 
@@ -159,6 +163,11 @@ func (a *API) updateTenant(ctx context.Context, actor admin.Actor, in *updateTen
 			return nil, err
 		}
 	}
+	if b.OnlyConnectors != nil && *b.OnlyConnectors && !t.OnlyConnectors {
+		if err := a.enterable(ctx, t.ID); err != nil {
+			return nil, err
+		}
+	}
 	act := a.act(ctx, actor, audit.TenantUpdated, t.ID, t.ID.String(), map[string]string{"fields": fields(b)})
 	if act.IfVersion, err = in.version(); err != nil {
 		return nil, err
@@ -170,11 +179,28 @@ func (a *API) updateTenant(ctx context.Context, actor admin.Actor, in *updateTen
 		if b.Attributes != nil {
 			t.Attributes = attributes(*b.Attributes)
 		}
+		set(&t.OnlyConnectors, b.OnlyConnectors)
 		disable(&t.DisabledAt, b.Disabled, a.Now())
 		return t.CheckEdit(was)
 	}, maxAccessToken)
 	a.ForgetEverybody()
+	a.ForgetConnectors()
 	return one(t.Version, tenantOf(t)), err
+}
+
+// enterable refuses to leave passwords out where there is no other way in.
+func (a *API) enterable(ctx context.Context, tenant id.Tenant) error {
+	p := admin.Page{Limit: 200}
+	for {
+		l, err := a.Connectors.List(ctx, admin.Reach{All: true}, tenant, p)
+		if err != nil || slices.ContainsFunc(l.Items, connector.Connector.Enabled) {
+			return err
+		}
+		if l.Next == "" {
+			return admin.Conflict("only_connectors", "nobody could enter: the tenant has no connector that is enabled")
+		}
+		p.After = l.Next
+	}
 }
 
 func (a *API) deleteTenant(ctx context.Context, actor admin.Actor, in *struct {
@@ -195,5 +221,6 @@ func (a *API) deleteTenant(ctx context.Context, actor admin.Actor, in *struct {
 	}
 	err = a.Tenants.Delete(ctx, act, t.ID, maxAccessToken)
 	a.ForgetEverybody()
+	a.ForgetConnectors()
 	return &none{}, err
 }

@@ -50,10 +50,11 @@ func (r *rooms) administration(o Options) *adminapi.API {
 			InvitationLife: links.InvitationTTL, VerifyLife: links.VerificationTTL, ResetLife: links.ResetTTL,
 		},
 
-		ForgetClient:    r.clients.Forget,
-		ForgetClients:   r.clients.ForgetAll,
-		ForgetUser:      r.subjects.Forget,
-		ForgetEverybody: r.subjects.ForgetAll,
+		ForgetClient:     r.clients.Forget,
+		ForgetClients:    r.clients.ForgetAll,
+		ForgetUser:       r.subjects.Forget,
+		ForgetEverybody:  r.subjects.ForgetAll,
+		ForgetConnectors: func() {},
 
 		Issuer:    o.Config.Issuer,
 		SecretMAC: r.ring.MAC("client-secret"),

@@ -214,6 +214,144 @@ func (c *Client) DeleteClientSecret(ctx context.Context, client string, secret s
 	return err
 }
 
+// ListConnectorsParams narrows ListConnectors; the zero value asks for everything.
+type ListConnectorsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+	// Only those whose people belong to the tenant with this slug or identifier.
+	Tenant string
+}
+
+func (p ListConnectorsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	q.text("tenant", p.Tenant)
+	return url.Values(q)
+}
+
+// ListConnectors: List connectors, oldest first.
+//
+// Tenant administrators see those of their tenant, and of the installation's those whose people
+// join it.
+func (c *Client) ListConnectors(ctx context.Context, params ListConnectorsParams, opts ...Option) (value Page[Connector], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/connectors", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllConnectors goes through all pages of ListConnectors. It ends after the first error, which it yields.
+func (c *Client) AllConnectors(ctx context.Context, params ListConnectorsParams, opts ...Option) iter.Seq2[Connector, error] {
+	return pages(func(cursor string) (Page[Connector], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
+		return c.ListConnectors(ctx, params, opts...)
+	})
+}
+
+// CreateConnector: Let people sign in through a provider.
+//
+// kind, client_id and client_secret suffice for Google and GitHub; issuer, client_id and
+// client_secret for any OpenID Provider. Register the redirect_uri of the answer at the provider.
+// Tenant administrators make connectors of their tenant, which vouch for addresses in its verified
+// domains alone.
+func (c *Client) CreateConnector(ctx context.Context, body NewConnector, opts ...Option) (value Connector, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/connectors", body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// TestConnectorDraft: Test a connector before it is made.
+//
+// Nothing is stored. It takes 15 seconds at most, and is held off (429) when one administrator has
+// many done.
+func (c *Client) TestConnectorDraft(ctx context.Context, body NewConnector, opts ...Option) (value ConnectorTest, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/connectors/test", body: body, opts: opts}, &value)
+	return value, err
+}
+
+// GetConnector: Read a connector.
+func (c *Client) GetConnector(ctx context.Context, connector string, opts ...Option) (value Connector, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/connectors/" + segment(connector), opts: opts}, &value)
+	return value, etag, err
+}
+
+// UpdateConnector: Edit a connector: absent fields stay.
+func (c *Client) UpdateConnector(ctx context.Context, connector string, body UpdateConnectorBody, opts ...Option) (value Connector, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPatch, path: "/admin/v1/connectors/" + segment(connector), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteConnectorParams narrows DeleteConnector; the zero value asks for everything.
+type DeleteConnectorParams struct {
+	// Take it from whoever uses it, too.
+	Force *bool
+}
+
+func (p DeleteConnectorParams) query() url.Values {
+	q := query{}
+	q.truth("force", p.Force)
+	return url.Values(q)
+}
+
+// DeleteConnector: Delete a connector.
+//
+// While people are linked to it or domains lead to it, only with force=true: they keep their
+// accounts, and lose the roles that it gave and the sessions that began through it.
+func (c *Client) DeleteConnector(ctx context.Context, connector string, params DeleteConnectorParams, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/connectors/" + segment(connector), query: params.query(), opts: opts}, nil)
+	return err
+}
+
+// ListConnectorIdentitiesParams narrows ListConnectorIdentities; the zero value asks for everything.
+type ListConnectorIdentitiesParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListConnectorIdentitiesParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListConnectorIdentities: List who is linked to a connector, oldest first.
+//
+// Those at connectors of the installation: installation administrators only.
+func (c *Client) ListConnectorIdentities(ctx context.Context, connector string, params ListConnectorIdentitiesParams, opts ...Option) (value Page[Identity], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/connectors/" + segment(connector) + "/identities", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllConnectorIdentities goes through all pages of ListConnectorIdentities. It ends after the first error, which it yields.
+func (c *Client) AllConnectorIdentities(ctx context.Context, connector string, params ListConnectorIdentitiesParams, opts ...Option) iter.Seq2[Identity, error] {
+	return pages(func(cursor string) (Page[Identity], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
+		return c.ListConnectorIdentities(ctx, connector, params, opts...)
+	})
+}
+
+// TestConnector: Test the connection to a provider.
+//
+// Whatever can be seen without a person signing in is tried, and what is wrong is said in words. It
+// takes 15 seconds at most, and is held off (429) when one administrator has many done.
+func (c *Client) TestConnector(ctx context.Context, connector string, opts ...Option) (value ConnectorTest, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/connectors/" + segment(connector) + "/test", opts: opts}, &value)
+	return value, err
+}
+
 // ListGrantsParams narrows ListGrants; the zero value asks for everything.
 type ListGrantsParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -619,6 +757,68 @@ func (c *Client) DeleteTenant(ctx context.Context, tenant string, opts ...Option
 	return err
 }
 
+// ListDomainsParams narrows ListDomains; the zero value asks for everything.
+type ListDomainsParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListDomainsParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListDomains: List the domains that a tenant claims.
+func (c *Client) ListDomains(ctx context.Context, tenant string, params ListDomainsParams, opts ...Option) (value Page[Domain], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/domains", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllDomains goes through all pages of ListDomains. It ends after the first error, which it yields.
+func (c *Client) AllDomains(ctx context.Context, tenant string, params ListDomainsParams, opts ...Option) iter.Seq2[Domain, error] {
+	return pages(func(cursor string) (Page[Domain], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
+		return c.ListDomains(ctx, tenant, params, opts...)
+	})
+}
+
+// GetDomain: Read a claim to a domain.
+func (c *Client) GetDomain(ctx context.Context, tenant string, domain string, opts ...Option) (value Domain, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/tenants/" + segment(tenant) + "/domains/" + segment(domain), opts: opts}, &value)
+	return value, etag, err
+}
+
+// SaveDomain: Claim a domain, or say anew where its people sign in.
+//
+// A claim counts once it is verified. What is claimed already is replaced with If-Match alone.
+func (c *Client) SaveDomain(ctx context.Context, tenant string, domain string, body SaveDomainBody, opts ...Option) (value Domain, etag string, err error) {
+	etag, err = c.do(ctx, call{method: http.MethodPut, path: "/admin/v1/tenants/" + segment(tenant) + "/domains/" + segment(domain), body: body, opts: opts}, &value)
+	return value, etag, err
+}
+
+// DeleteDomain: Release a domain: it leads nowhere any more.
+func (c *Client) DeleteDomain(ctx context.Context, tenant string, domain string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/tenants/" + segment(tenant) + "/domains/" + segment(domain), opts: opts}, nil)
+	return err
+}
+
+// VerifyDomain: Look for the TXT record that proves a domain.
+//
+// One tenant has a domain: the first that proves it.
+func (c *Client) VerifyDomain(ctx context.Context, tenant string, domain string, opts ...Option) (value DomainVerification, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/domains/" + segment(domain) + "/verify", opts: opts}, &value)
+	return value, err
+}
+
 // ListInvitationsParams narrows ListInvitations; the zero value asks for everything.
 type ListInvitationsParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -924,6 +1124,60 @@ func (c *Client) DeleteUser(ctx context.Context, user string, opts ...Option) er
 	return err
 }
 
+// ListUserIdentitiesParams narrows ListUserIdentities; the zero value asks for everything.
+type ListUserIdentitiesParams struct {
+	// The next_cursor of the page before; absent for the first page.
+	Cursor string
+	// Entries a page.
+	Limit int
+}
+
+func (p ListUserIdentitiesParams) query() url.Values {
+	q := query{}
+	q.text("cursor", p.Cursor)
+	q.number("limit", p.Limit)
+	return url.Values(q)
+}
+
+// ListUserIdentities: List who a person is at providers.
+//
+// Tenant administrators see what is at the connectors of their tenant.
+func (c *Client) ListUserIdentities(ctx context.Context, user string, params ListUserIdentitiesParams, opts ...Option) (value Page[Identity], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/users/" + segment(user) + "/identities", query: params.query(), opts: opts}, &value)
+	return value, err
+}
+
+// AllUserIdentities goes through all pages of ListUserIdentities. It ends after the first error, which it yields.
+func (c *Client) AllUserIdentities(ctx context.Context, user string, params ListUserIdentitiesParams, opts ...Option) iter.Seq2[Identity, error] {
+	return pages(func(cursor string) (Page[Identity], error) {
+		if cursor != "" {
+			params.Cursor = cursor
+		}
+		if params.Limit == 0 {
+			params.Limit = 200
+		}
+		return c.ListUserIdentities(ctx, user, params, opts...)
+	})
+}
+
+// DeleteIdentity: Unlink an identity from an account.
+//
+// For administrators of its connector. The person loses the roles that it gave and the sessions
+// that began through it, and signs in another way: with a password, which a link can set, if there
+// is none.
+func (c *Client) DeleteIdentity(ctx context.Context, user string, identity string, opts ...Option) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/admin/v1/users/" + segment(user) + "/identities/" + segment(identity), opts: opts}, nil)
+	return err
+}
+
+// ReadIdentityTokens: Hand out the tokens of the provider that are kept.
+//
+// For administrators of its connector, and recorded in the audit log.
+func (c *Client) ReadIdentityTokens(ctx context.Context, user string, identity string, opts ...Option) (value IdentityTokens, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/users/" + segment(user) + "/identities/" + segment(identity) + "/tokens", opts: opts}, &value)
+	return value, err
+}
+
 // ListUserMembershipsParams narrows ListUserMemberships; the zero value asks for everything.
 type ListUserMembershipsParams struct {
 	// The next_cursor of the page before; absent for the first page.
@@ -1115,6 +1369,69 @@ type ClientSecret struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
+// Connector is in the answer of ListConnectors.
+type Connector struct {
+	// Never changes.
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+	// On the button of the sign-in page.
+	Name string `json:"name"`
+	// Addresses of which the provider does not say whether they are verified count as such.
+	AssumeVerified bool `json:"assume_verified"`
+	// It is the authority for the verified domains of its tenant: an account with such an address is
+	// linked without asking its owner to sign in to it.
+	Authoritative bool `json:"authoritative"`
+	// To register at the provider, if it knows back-channel logout: it then ends sessions here, too.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitzero"`
+	// Who this server is at the provider. Absent when only the installation may know.
+	ClientID string `json:"client_id,omitzero"`
+	// Given to whoever becomes a member through it.
+	DefaultRoles []string `json:"default_roles"`
+	// Since when nobody signs in through it; absent while it is enabled.
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	// The claim that names the groups of a person.
+	GroupsClaim string `json:"groups_claim,omitzero"`
+	// It has no button: only those who are sent there find it.
+	Hidden bool `json:"hidden"`
+	// Google: only accounts of these Workspace domains are let in. Empty: anybody.
+	HostedDomains []string `json:"hosted_domains"`
+	// Of the provider; of github: the address of its pages.
+	Issuer string `json:"issuer"`
+	// Of the installation's: the tenant that its people belong to.
+	JoinsTenantID string `json:"joins_tenant_id,omitzero"`
+	// The provider's tokens are kept, encrypted.
+	KeepTokens bool `json:"keep_tokens"`
+	// One of "google", "github", "oidc".
+	Kind string `json:"kind"`
+	// Where it is declared, and can be changed alone. Absent: here. One of "environment".
+	ManagedBy string `json:"managed_by,omitzero"`
+	// Whoever is new gets an account, and becomes a member of the tenant.
+	Provision bool `json:"provision"`
+	// To register at the provider.
+	RedirectURI string `json:"redirect_uri,omitzero"`
+	// What requests and addresses call it: the slug, and before that, of a tenant's, the slug that the
+	// tenant had when it was made. Never changes.
+	Reference string `json:"reference"`
+	// Roles given to those in a group, and taken again when they leave it.
+	RoleMappings []RoleMapping `json:"role_mappings"`
+	// Asked for beyond those that a sign-in needs.
+	Scopes []string `json:"scopes"`
+	// Whether there is a client secret. It is never shown.
+	SecretSet bool `json:"secret_set"`
+	// The tenant that it belongs to, and whose people come through it; absent when it is the
+	// installation's.
+	TenantID  string    `json:"tenant_id,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ConnectorTest is in the answer of TestConnectorDraft.
+type ConnectorTest struct {
+	Findings []Finding `json:"findings"`
+	// Nothing is wrong, as far as can be seen without a person signing in.
+	Ok bool `json:"ok"`
+}
+
 // CreateClientBody is sent by CreateClient.
 type CreateClientBody struct {
 	// The client_id of a system that you migrate from; otherwise absent. Installation administrators
@@ -1302,6 +1619,41 @@ type DeclaredClaim struct {
 	Value any `json:"value,omitzero"`
 }
 
+// Domain is in the answer of ListDomains.
+type Domain struct {
+	// The name whose TXT record proves the domain.
+	ChallengeName string `json:"challenge_name"`
+	// What that record has to say.
+	ChallengeValue string `json:"challenge_value"`
+	// Where people with such an address sign in. Absent: through any connector of the tenant.
+	ConnectorID string `json:"connector_id,omitzero"`
+	Domain      string `json:"domain"`
+	TenantID    string `json:"tenant_id"`
+	// Since when the domain is proven; absent: the claim counts for nothing yet.
+	VerifiedAt time.Time `json:"verified_at,omitzero"`
+	// dns, or the administrator who vouched for it.
+	VerifiedBy string    `json:"verified_by,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+// DomainVerification is in the answer of VerifyDomain.
+type DomainVerification struct {
+	// What was found; while the domain is not verified, what to do.
+	Detail   string `json:"detail"`
+	Domain   Domain `json:"domain"`
+	Verified bool   `json:"verified"`
+}
+
+// Finding is in the answer of TestConnectorDraft.
+type Finding struct {
+	// What was looked at.
+	Check string `json:"check"`
+	// What was found; when it is not ok, what to do.
+	Detail string `json:"detail"`
+	Ok     bool   `json:"ok"`
+}
+
 // Given is in the answer of PreviewToken.
 type Given struct {
 	GrantedAt time.Time `json:"granted_at"`
@@ -1351,6 +1703,40 @@ type Grant struct {
 	TenantID  string    `json:"tenant_id"`
 	UserID    string    `json:"user_id"`
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// Identity is in the answer of ListConnectorIdentities.
+type Identity struct {
+	ID string `json:"id"`
+	// As the provider said it last. Nobody is recognised by it.
+	Email string `json:"email,omitzero"`
+	// The name of the connector.
+	Connector   string `json:"connector"`
+	ConnectorID string `json:"connector_id"`
+	// With subject: who it is, for ever.
+	Issuer string `json:"issuer"`
+	// One of "google", "github", "oidc".
+	Kind string `json:"kind"`
+	// By which people recognise it.
+	Label      string    `json:"label"`
+	LastUsedAt time.Time `json:"last_used_at"`
+	LinkedAt   time.Time `json:"linked_at"`
+	Subject    string    `json:"subject"`
+	// The provider's tokens are kept.
+	TokensKept bool `json:"tokens_kept"`
+	// Whose account it signs in to.
+	UserID string `json:"user_id"`
+}
+
+// IdentityTokens is in the answer of ReadIdentityTokens.
+type IdentityTokens struct {
+	AccessToken string `json:"access_token,omitzero"`
+	// Of the access token; absent: the provider did not say.
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`
+	IDToken      string    `json:"id_token,omitzero"`
+	RefreshToken string    `json:"refresh_token,omitzero"`
+	Scope        string    `json:"scope,omitzero"`
+	TokenType    string    `json:"token_type,omitzero"`
 }
 
 // ImportMembership is sent by ImportUsers.
@@ -1465,6 +1851,52 @@ type Member struct {
 	User        User      `json:"user"`
 }
 
+// NewConnector is sent by CreateConnector.
+type NewConnector struct {
+	// In addresses. Absent: after the kind or the issuer.
+	Slug string `json:"slug,omitzero"`
+	// On the button. Absent: after the kind or the issuer.
+	Name string `json:"name,omitzero"`
+	// Take addresses for verified of which the provider does not say whether they are, as Entra ID
+	// does not.
+	AssumeVerified bool `json:"assume_verified,omitzero"`
+	// Link accounts with an address of a verified domain of the tenant without asking their owner to
+	// sign in to them.
+	Authoritative bool `json:"authoritative,omitzero"`
+	// As the provider issued it.
+	ClientID string `json:"client_id"`
+	// As the provider issued it. Only providers of kind oidc know clients without one.
+	ClientSecret string `json:"client_secret,omitzero"`
+	// For whoever becomes a member through it.
+	DefaultRoles []string `json:"default_roles,omitzero"`
+	Disabled     bool     `json:"disabled,omitzero"`
+	// The claim that names the groups of a person; names joined by dots lead into objects.
+	GroupsClaim string `json:"groups_claim,omitzero"`
+	// No button.
+	Hidden bool `json:"hidden,omitzero"`
+	// Google: let in only accounts of these Workspace domains.
+	HostedDomains []string `json:"hosted_domains,omitzero"`
+	// Of an OpenID Provider: exactly what its discovery document says. Of github: the address of a
+	// GitHub Enterprise Server.
+	Issuer string `json:"issuer,omitzero"`
+	// Of the installation's: slug or identifier of the tenant that its people belong to. Installation
+	// administrators only.
+	JoinsTenantID string `json:"joins_tenant_id,omitzero"`
+	// Keep the provider's tokens, encrypted.
+	KeepTokens bool `json:"keep_tokens,omitzero"`
+	// Absent with an issuer: oidc. One of "google", "github", "oidc".
+	Kind string `json:"kind,omitzero"`
+	// Give whoever is new an account, and make them a member of the tenant.
+	Provision bool `json:"provision,omitzero"`
+	// Roles for those in a group.
+	RoleMappings []RoleMapping `json:"role_mappings,omitzero"`
+	// To ask for beyond those that a sign-in needs.
+	Scopes []string `json:"scopes,omitzero"`
+	// Slug or identifier of the tenant that it belongs to. Absent: the installation, or the tenant of
+	// its administrator.
+	TenantID string `json:"tenant_id,omitzero"`
+}
+
 // NewMembership is sent by CreateUser.
 type NewMembership struct {
 	// Values for declared claims.
@@ -1540,6 +1972,14 @@ type Role struct {
 	UpdatedAt     time.Time       `json:"updated_at"`
 }
 
+// RoleMapping is sent by CreateConnector.
+type RoleMapping struct {
+	// As the provider writes it.
+	Group string `json:"group"`
+	// A role of the tenant that people join.
+	Role string `json:"role"`
+}
+
 // RolePermission is sent by CreateRoleTemplate.
 type RolePermission struct {
 	Slug string `json:"slug"`
@@ -1556,6 +1996,16 @@ type RoleTemplate struct {
 	Permissions []RolePermission `json:"permissions"`
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
+}
+
+// SaveDomainBody is sent by SaveDomain.
+type SaveDomainBody struct {
+	// Reference or identifier of the connector that people with such an address are sent to: one whose
+	// people belong to the tenant. Absent: any of them.
+	ConnectorID string `json:"connector_id,omitzero"`
+	// Installation administrators only: vouch for the domain without DNS, or take its verification
+	// away. Absent: as it is.
+	Verified bool `json:"verified,omitzero"`
 }
 
 // SavePermissionBody is sent by SavePermission.
@@ -1595,8 +2045,11 @@ type Tenant struct {
 	Attributes map[string]any `json:"attributes"`
 	// Since when nobody gets tokens for it; absent while it is enabled.
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
+	// It is entered through its connectors alone: passwords are refused to its people, and to
+	// addresses in its verified domains.
+	OnlyConnectors bool      `json:"only_connectors"`
+	CreatedAt      time.Time `json:"created_at"`
+	UpdatedAt      time.Time `json:"updated_at"`
 }
 
 // TokenForecast is in the answer of ListClients.
@@ -1642,6 +2095,33 @@ type UpdateClientBody struct {
 	TermsURI               *string  `json:"terms_uri,omitzero"`
 }
 
+// UpdateConnectorBody is sent by UpdateConnector.
+type UpdateConnectorBody struct {
+	Name           *string `json:"name,omitzero"`
+	AssumeVerified *bool   `json:"assume_verified,omitzero"`
+	Authoritative  *bool   `json:"authoritative,omitzero"`
+	ClientID       *string `json:"client_id,omitzero"`
+	// Replaces the one before; empty takes it away.
+	ClientSecret *string `json:"client_secret,omitzero"`
+	// Replaces all; members keep what they have.
+	DefaultRoles []string `json:"default_roles,omitzero"`
+	Disabled     *bool    `json:"disabled,omitzero"`
+	GroupsClaim  *string  `json:"groups_claim,omitzero"`
+	Hidden       *bool    `json:"hidden,omitzero"`
+	// Replaces all.
+	HostedDomains []string `json:"hosted_domains,omitzero"`
+	// People are known by it: with another one they are new.
+	Issuer *string `json:"issuer,omitzero"`
+	// Installation administrators only. Empty: none.
+	JoinsTenantID *string `json:"joins_tenant_id,omitzero"`
+	KeepTokens    *bool   `json:"keep_tokens,omitzero"`
+	Provision     *bool   `json:"provision,omitzero"`
+	// Replaces all, from the next sign-in of each person on.
+	RoleMappings []RoleMapping `json:"role_mappings,omitzero"`
+	// Replaces all.
+	Scopes []string `json:"scopes,omitzero"`
+}
+
 // UpdateMemberBody is sent by UpdateMember.
 type UpdateMemberBody struct {
 	// Installation administrators only. Replaces all.
@@ -1684,6 +2164,8 @@ type UpdateTenantBody struct {
 	Attributes map[string]any `json:"attributes,omitzero"`
 	// Installation administrators only. Disabling recalls every token of the tenant.
 	Disabled *bool `json:"disabled,omitzero"`
+	// Let people in through the connectors of the tenant alone. It needs one that is enabled.
+	OnlyConnectors *bool `json:"only_connectors,omitzero"`
 }
 
 // UpdateUserBody is sent by UpdateUser.
