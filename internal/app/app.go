@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := s.Listen(ctx); err != nil {
 		return err
 	}
-	return rooms.live(ctx, o, s)
+	return rooms.live(ctx, o, s, newDeclarations(o, db, envelopes))
 }
 
 // openMaster reads the master keys: the current one seals, the former ones open.
@@ -283,12 +283,15 @@ func (r *rooms) serverConfig(o Options, metrics *telemetry.Metrics) server.Confi
 
 // live runs the server and the background work, and stops them in the order in which they
 // need each other: requests first, then what they wrote to.
-func (r *rooms) live(ctx context.Context, o Options, s *server.Server) error {
+func (r *rooms) live(ctx context.Context, o Options, s *server.Server, d *declarations) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { r.ring.Run(background) })
 	wg.Go(func() { r.listen(background, o) })
 	wg.Go(func() { r.clean(background, o) })
+	if !d.declare(ctx) {
+		wg.Go(func() { d.retry(background) })
+	}
 	if r.postman != nil {
 		wg.Go(func() { r.postman.Run(background) })
 	}

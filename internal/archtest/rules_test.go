@@ -47,7 +47,7 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/postman", may: "internal/mail internal/audit internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/mailcatcher", may: ""},
 	// The operator's side.
-	{of: "internal/config", may: "internal/envelope internal/errdefs internal/secret"},
+	{of: "internal/config", may: "internal/connector internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/telemetry", may: "internal/errdefs"},
 	// The demo applications are what a stranger would write: nothing of ours but pkg.
 	{of: "internal/demo/...", may: "internal/demo/... pkg/..."},

@@ -36,6 +36,9 @@ type Config struct {
 	Mail     Mail      `key:"-" section:"mail" doc:"The mail server, over which invitations, confirmations of addresses and links to reset a password go out. Without host nothing is sent, and these features say that they are off."`
 	Links    Links     `key:"-" section:"links" doc:"Lifetimes of the links that messages carry. Each works once."`
 	Outbound Outbound  `key:"-" section:"outbound" doc:"What this server connects to on behalf of others: the identity providers that connectors name. Private, loopback and link-local addresses are refused."`
+	Google   Google    `key:"-" section:"google" doc:"Sign-in through Google, declared here for the whole installation. What else there is to say of a connector, and connectors of tenants, are declared with signet apply or the API."`
+	GitHub   GitHub    `key:"-" section:"github" doc:"Sign-in through GitHub, or a GitHub Enterprise."`
+	OIDC     OIDC      `key:"-" section:"oidc" doc:"Sign-in through any OpenID Provider: Keycloak, authentik, Entra ID, another Signet."`
 	Limits   Limits    `key:"-" section:"limits" doc:"What one request may cost."`
 	Cleanup  Cleanup   `key:"-" section:"cleanup" doc:"Deletion of expired rows."`
 }

@@ -104,6 +104,8 @@ func format(v any) string {
 		return shortDuration(v)
 	case slog.Level:
 		return strings.ToLower(v.String())
+	case []string:
+		return strings.Join(v, ",")
 	case []netip.Prefix:
 		parts := make([]string, len(v))
 		for i, p := range v {

@@ -34,6 +34,7 @@ func validate(c Config, purpose Purpose, f *faults) {
 	validatePasswords(c.Password, f)
 	validateBudgets(c, f)
 	validateMail(c.Mail, f)
+	validateConnectors(c, f)
 }
 
 func validateIssuer(issuer string, purpose Purpose, f *faults) {

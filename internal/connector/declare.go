@@ -1,0 +1,29 @@
+package connector
+
+import "github.com/signet-id/signet/internal/secret"
+
+// Declaration is a connector of the installation as the settings of the server declare it.
+type Declaration struct {
+	Connector Connector // Joins and Secret are filled in when it is stored
+	Joins     string    // slug of the tenant where its people belong; "" for nowhere
+	Secret    secret.Text
+}
+
+// Declared is what became of a Declaration, or of a connector that was declared before.
+type Declared struct {
+	Reference string
+	Result    DeclarationResult
+	Fault     string // with Faulty: what is wrong and what to do
+}
+
+// DeclarationResult says what became of a Declaration.
+type DeclarationResult int
+
+// The results.
+const (
+	Unchanged DeclarationResult = iota
+	Created
+	Changed
+	Released // no longer declared: disabled, and from now on anybody's to edit
+	Faulty   // what is stored, if anything, stays as it is
+)

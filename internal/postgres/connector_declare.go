@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/secret"
+)
+
+// Declare has the connectors of the installation be as the settings of the server declare them, in
+// one transaction, and says what became of each. One that somebody made under the same reference is
+// taken over with its identities; one that is no longer declared is disabled and given back. What is
+// as declared is not written, so that replicas which start do not have the others forget anything.
+func (db *DB) Declare(ctx context.Context, declared []connector.Declaration, keeper *connector.Keeper, now time.Time) (results []connector.Declared, err error) {
+	err = db.inTx(ctx, "declare connectors", func(q *sqlcgen.Queries) error {
+		results = nil
+		if err := q.LockDeclarations(ctx); err != nil {
+			return err
+		}
+		d := declarer{ctx, q, keeper, now, nil}
+		var references []string
+		for _, declaration := range declared {
+			references = append(references, declaration.Connector.Reference)
+			result, err := d.declare(declaration)
+			if err != nil {
+				return err
+			}
+			results = append(results, result)
+		}
+		released, err := q.ReleaseConnectors(ctx, append([]string{}, references...))
+		if err != nil {
+			return err
+		}
+		for _, r := range released {
+			d.record(audit.ConnectorUpdated, id.ConnectorFromUUID(r.ID), r.Reference)
+			results = append(results, connector.Declared{Reference: r.Reference, Result: connector.Released})
+		}
+		return appendEvents(ctx, q, d.events)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+type declarer struct {
+	ctx    context.Context
+	q      *sqlcgen.Queries
+	keeper *connector.Keeper
+	now    time.Time
+	events []audit.Event
+}
+
+// record notes what happened. Nobody is named: whoever writes the settings is known to nobody here.
+func (d *declarer) record(a audit.Action, c id.Connector, reference string) {
+	d.events = append(d.events, audit.Event{
+		At: d.now, Action: a, Target: c.String(),
+		Detail: map[string]string{"connector": reference, "declared_by": connector.FromEnvironment},
+	})
+}
+
+func (d *declarer) declare(declaration connector.Declaration) (connector.Declared, error) {
+	c := declaration.Connector
+	done := connector.Declared{Reference: c.Reference}
+	fault, err := d.join(&c, declaration.Joins)
+	if fault != "" || err != nil {
+		done.Result, done.Fault = connector.Faulty, fault
+		return done, err
+	}
+	row, err := d.q.FindInstallationConnector(d.ctx, c.Reference)
+	known := err == nil
+	if !known && !errors.Is(err, pgx.ErrNoRows) {
+		return done, err
+	}
+	c.ID = id.NewConnector(d.now)
+	if known {
+		c.ID = id.ConnectorFromUUID(row.ID)
+		kept := d.sameSecret(c.ID, row.SealedSecret, declaration.Secret)
+		if kept && asDeclared(row, c) {
+			return done, nil
+		}
+		if kept {
+			c.Secret = row.SealedSecret
+		}
+	}
+	if len(c.Secret) == 0 {
+		if c.Secret, err = d.keeper.SealSecret(c.ID, declaration.Secret); err != nil {
+			return done, err
+		}
+	}
+	err = d.q.DeclareConnector(d.ctx, sqlcgen.DeclareConnectorParams{
+		ID: c.ID.UUID(), Reference: c.Reference, Slug: c.Slug, JoinsTenantID: nullUUID(c.Joins.UUID()), Kind: string(c.Kind), Name: c.Name,
+		Issuer: c.Issuer, ClientID: c.ClientID, SealedSecret: c.Secret, HostedDomains: append([]string{}, c.HostedDomains...),
+		Provision: c.Provision, DefaultRoles: append([]string{}, c.DefaultRoles...),
+	})
+	action := audit.ConnectorCreated
+	done.Result = connector.Created
+	if known {
+		action, done.Result = audit.ConnectorUpdated, connector.Changed
+	}
+	d.record(action, c.ID, c.Reference)
+	return done, err
+}
+
+// join finds the tenant that people join, and says what is missing.
+func (d *declarer) join(c *connector.Connector, slug string) (fault string, err error) {
+	if slug == "" {
+		return "", nil
+	}
+	if slug == admin.InstallationTenant {
+		return "whoever came would belong to the administrators of the installation: choose another tenant, and add administrators by hand", nil
+	}
+	tenant, err := d.q.FindTenantByReference(d.ctx, sqlcgen.FindTenantByReferenceParams{Slug: slug})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Sprintf("there is no tenant %q for people to join: create it, or correct join_tenant", slug), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	c.Joins = id.TenantFromUUID(tenant.ID)
+	missing, err := d.q.MissingRoles(d.ctx, sqlcgen.MissingRolesParams{Names: append([]string{}, c.DefaultRoles...), TenantID: tenant.ID})
+	if err != nil || len(missing) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("the tenant %q has no role %s: create it, or correct join_roles", slug, strings.Join(missing, ", ")), nil
+}
+
+// sameSecret reports whether the stored secret is the declared one. One that does not open any more
+// is not.
+func (d *declarer) sameSecret(c id.Connector, sealed []byte, declared secret.Text) bool {
+	stored, err := d.keeper.Secret(connector.Connector{ID: c, Secret: sealed})
+	return err == nil && stored.Hash() == declared.Hash()
+}
+
+// asDeclared reports whether a row says what DeclareConnector would write, its secret aside.
+func asDeclared(r sqlcgen.Connector, c connector.Connector) bool {
+	joins := [16]byte{}
+	if r.JoinsTenantID != nil {
+		joins = *r.JoinsTenantID
+	}
+	return r.ManagedBy == connector.FromEnvironment && r.DisabledAt == nil && joins == c.Joins.UUID() &&
+		r.Kind == string(c.Kind) && r.Name == c.Name && r.Issuer == c.Issuer && r.ClientID == c.ClientID && r.Provision == c.Provision &&
+		slices.Equal(r.HostedDomains, c.HostedDomains) && slices.Equal(r.DefaultRoles, c.DefaultRoles) &&
+		!r.AssumeVerified && !r.Authoritative && !r.KeepTokens && !r.Hidden &&
+		len(r.Scopes) == 0 && r.GroupsClaim == "" && string(r.RoleMappings) == "[]"
+}
