@@ -29,6 +29,14 @@ func English() Text {
 	t.SignIn.Busy = "We are very busy right now. Please try again in a moment."
 	t.SignIn.Upstream = "That sign-in did not complete. Try again, or use another way."
 
+	t.SignIn.Next = "Continue"
+	t.SignIn.WithPassword = "Use a password instead"
+	t.SignIn.OtherAddress = "Use another address"
+	t.SignIn.OtherTenant = "Choose another organization"
+	t.SignIn.Through = "{organization} uses its own sign-in instead of a password here. Continue with it."
+	t.SignIn.ThroughSeveral = "Your organizations use their own sign-in instead of a password here. Continue with one of them."
+	t.SignIn.NoProvider = "{organization} uses its own sign-in, and that is switched off at the moment. Ask its administrator."
+
 	t.Notices.SignInAgain = "Please sign in again to continue."
 	t.Notices.Expired = "This page was open for a while. Please sign in again."
 	t.Notices.SessionEnded = "You have been signed out. Sign in to continue."
@@ -138,6 +146,7 @@ func English() Text {
 	i.Join = "Accept and join"
 	i.HasAccount = "Sign in as {email} to accept."
 	i.SignIn = "Sign in to join"
+	i.Through = "{email} signs in through the organization, without a password here."
 	i.NewAccount = "Create your account for {email}."
 	i.Name, i.NameMissing = "Your name", "Enter your name."
 	i.Register = "Create account and join"
@@ -152,6 +161,8 @@ func English() Text {
 	f.SentLead = "If there is an account with that address, we have sent it a link to choose a new password."
 	f.SentAdvice = "Nothing there after a few minutes? Look into the spam folder, and check that you typed the address that your account has."
 	f.Unable = "This service cannot send e-mail. Ask your administrator for help."
+	f.Through = "{organization} uses its own sign-in instead of a password here, so there is none to forget."
+	f.ThroughNext = "Sign in there"
 	f.Back = "Back to sign-in"
 
 	t.ResetPassword.Title = "Choose a new password"

@@ -12,7 +12,8 @@ type Invitation struct {
 	Roles   []string
 	Email   string // the address that was invited
 	Person  Person // who is signed in; zero: nobody
-	// SignInURL leads to signing in with the invited address, for InvitationSignIn.
+	// SignInURL leads to signing in with the invited address, for InvitationSignIn and
+	// InvitationThrough.
 	SignInURL string
 	Name      string // what was typed before an error
 	MinLength int    // characters; 0 leaves the rule out
@@ -27,11 +28,13 @@ const (
 	InvitationJoin     InvitationStep = "join"     // the person it is for is signed in
 	InvitationSignIn   InvitationStep = "sign_in"  // that person has an account
 	InvitationRegister InvitationStep = "register" // that person gets one
+	InvitationThrough  InvitationStep = "through"  // that person signs in through their organization
 )
 
-// Joins, SignsIn and Registers name the step for the template.
+// Joins, SignsIn, Through and Registers name the step for the template.
 func (p Invitation) Joins() bool     { return p.Step == InvitationJoin }
-func (p Invitation) SignsIn() bool   { return p.Step == InvitationSignIn }
+func (p Invitation) SignsIn() bool   { return p.Step == InvitationSignIn || p.Through() }
+func (p Invitation) Through() bool   { return p.Step == InvitationThrough }
 func (p Invitation) Registers() bool { return p.Step == InvitationRegister }
 
 // Other reports whether somebody is signed in whom the invitation is not for.

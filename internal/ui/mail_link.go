@@ -11,6 +11,9 @@ type ForgotPassword struct {
 	// Unable says that this installation sends no e-mail.
 	Unable  bool
 	BackURL string // the sign-in page
+	// Organization takes no passwords of the people with that address: BackURL leads to its own
+	// sign-in. Empty: whether there is an account is not known to the page.
+	Organization string
 }
 
 func (p ForgotPassword) describe(t *Text) (meta, error) {

@@ -2,11 +2,13 @@ package ui
 
 import "time"
 
-// SignIn asks for e-mail and password. Form fields: FieldEmail, FieldPassword.
+// SignIn asks for e-mail and password, at once or one after the other, or sends people to another
+// provider. Form fields: FieldEmail, FieldPassword.
 type SignIn struct {
 	Frame
 	Form   Form
 	Client Client
+	Step   SignInStep
 	// Email prefills the field (login_hint, or what was typed before an error).
 	Email  string
 	Notice Notice
@@ -21,7 +23,28 @@ type SignIn struct {
 	// Providers are other ways in, shown in the order given. Each posts the form's hidden
 	// fields to its own Action.
 	Providers []Provider
+	// Organization is whose people the Providers are for, with SignInThrough; empty: several.
+	Organization string
+	// OtherURL leads to where another address can be typed, PasswordURL from SignInEmail to where a
+	// password can be typed at once, PickURL to the choice of an organization; empty: nowhere.
+	OtherURL, PasswordURL, PickURL string
 }
+
+// SignInStep is what the page asks for.
+type SignInStep string
+
+// The steps.
+const (
+	SignInBoth     SignInStep = ""
+	SignInEmail    SignInStep = "email"    // which may lead to a provider
+	SignInPassword SignInStep = "password" // of SignIn.Email, which stays as it is
+	SignInThrough  SignInStep = "through"  // nothing: one of the Providers has to be used
+)
+
+// Through, AsksEmail and AsksPassword say what the page has, for the template.
+func (p SignIn) Through() bool      { return p.Step == SignInThrough }
+func (p SignIn) AsksEmail() bool    { return p.Step == SignInBoth || p.Step == SignInEmail }
+func (p SignIn) AsksPassword() bool { return p.Step == SignInBoth || p.Step == SignInPassword }
 
 // Provider is an upstream identity source on the sign-in page.
 type Provider struct {
@@ -49,8 +72,10 @@ func (p SignInProblem) Blames() bool { return p == ProblemMismatch || p == Probl
 
 // FocusEmail and FocusPassword say where the keyboard starts: at the message when there is
 // nothing to correct, else at the first field that needs typing.
-func (p SignIn) FocusEmail() bool    { return !p.FocusMessage() && p.Email == "" }
-func (p SignIn) FocusPassword() bool { return !p.FocusMessage() && p.Email != "" }
+func (p SignIn) FocusEmail() bool {
+	return !p.FocusMessage() && (p.Email == "" || p.Step == SignInEmail)
+}
+func (p SignIn) FocusPassword() bool { return !p.FocusMessage() && !p.FocusEmail() }
 func (p SignIn) FocusMessage() bool  { return p.Problem != ProblemNone && !p.Problem.Blames() }
 
 func (p SignIn) describe(t *Text) (meta, error) {

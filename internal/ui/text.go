@@ -15,6 +15,8 @@ type Text struct {
 	SignIn struct {
 		Title, ToClient, ToProduct, Submit, Forgot, Or, Provider   string
 		Mismatch, Missing, Throttled, ThrottledFor, Busy, Upstream string
+		Next, WithPassword, OtherAddress, OtherTenant              string
+		Through, ThroughSeveral, NoProvider                        string
 	}
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
@@ -49,10 +51,14 @@ type Text struct {
 	}
 	Invitation struct {
 		Title, Heading, InvitedBy, Invited, Other, Join, HasAccount, SignIn, NewAccount, Name, NameMissing, Register, Summary string
+		Through                                                                                                               string
 	}
-	ForgotPassword struct{ Title, Lead, Submit, Missing, Sent, SentLead, SentAdvice, Unable, Back string }
-	ResetPassword  struct{ Title, Lead, Submit string }
-	VerifyEmail    struct {
+	ForgotPassword struct {
+		Title, Lead, Submit, Missing, Sent, SentLead, SentAdvice, Unable, Back string
+		Through, ThroughNext                                                   string
+	}
+	ResetPassword struct{ Title, Lead, Submit string }
+	VerifyEmail   struct {
 		Title, Lead, Submit, Done, DoneLead, Next string
 		LeadSignIn, Other, SignIn, Switch         string
 	}
@@ -97,6 +103,9 @@ func (t *Text) notice(n Notice) string {
 func (t *Text) signInProblem(p SignIn) string {
 	switch p.Problem {
 	case ProblemMissing:
+		if p.Step == SignInEmail {
+			return t.ForgotPassword.Missing
+		}
 		return t.SignIn.Missing
 	case ProblemThrottled:
 		if p.RetryAfter > 0 {
