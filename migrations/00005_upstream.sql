@@ -82,15 +82,16 @@ CREATE INDEX identity_user ON identity (user_id);
 CREATE INDEX identity_page ON identity (connector_id, linked_at, id);
 
 -- The roles that an identity gave to its person, which go when the provider stops saying so. A role
--- that the person was given by hand is not among them.
+-- that the person was given by hand is not among them; and once it is taken by hand, nor is that.
 CREATE TABLE identity_role (
-    identity_id uuid NOT NULL REFERENCES identity ON DELETE CASCADE,
     tenant_id   uuid NOT NULL,
+    user_id     uuid NOT NULL,
     role        text NOT NULL,
-    PRIMARY KEY (identity_id, tenant_id, role),
-    FOREIGN KEY (tenant_id, role) REFERENCES role ON DELETE CASCADE
+    identity_id uuid NOT NULL REFERENCES identity ON DELETE CASCADE,
+    PRIMARY KEY (tenant_id, user_id, role, identity_id),
+    FOREIGN KEY (tenant_id, user_id, role) REFERENCES membership_role ON DELETE CASCADE
 );
-CREATE INDEX identity_role_role ON identity_role (tenant_id, role);
+CREATE INDEX identity_role_identity ON identity_role (identity_id);
 
 -- How a session began. Not a foreign key: a session outlives what it began with, but no longer
 -- counts as entered through it.

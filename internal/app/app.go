@@ -18,6 +18,7 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/config"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/interaction"
@@ -107,21 +108,22 @@ func openMaster(c config.Config) (*envelope.Envelope, error) {
 
 // rooms is everything that lives as long as the app does.
 type rooms struct {
-	db       *postgres.DB
-	ring     *keyring.Ring
-	clients  *client.Cache
-	heard    *replica.Announcements
-	cutoffs  *revocation.Register
-	subjects *directory.Cache
-	recorder *audit.Recorder
-	letters  *mail.Writer
-	postman  *postman.Postman // nil without a mail server
-	hasher   *password.Hasher
-	rules    *password.Rules
-	issuer   *issuer.Issuer
-	hosted   *interaction.Interaction
-	requests *ratelimit.Limiter // holds off those who have letters sent
-	admin    *adminapi.API
+	db         *postgres.DB
+	ring       *keyring.Ring
+	clients    *client.Cache
+	heard      *replica.Announcements
+	cutoffs    *revocation.Register
+	subjects   *directory.Cache
+	connectors *connector.Cache // the providers that people sign in through
+	recorder   *audit.Recorder
+	letters    *mail.Writer
+	postman    *postman.Postman // nil without a mail server
+	hasher     *password.Hasher
+	rules      *password.Rules
+	issuer     *issuer.Issuer
+	hosted     *interaction.Interaction
+	requests   *ratelimit.Limiter // holds off those who have letters sent
+	admin      *adminapi.API
 }
 
 func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope.Envelope, metrics *telemetry.Metrics) (*rooms, error) {
@@ -162,17 +164,18 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 	}
 	heard := new(replica.Announcements)
 	r := &rooms{
-		db:       db,
-		ring:     ring,
-		clients:  client.NewCache(db.Clients()),
-		heard:    heard,
-		cutoffs:  revocation.NewRegister(db.Grants(), heard, o.Now),
-		subjects: directory.NewCache(db.Directory(), heard, o.Now),
-		hasher:   hasher,
-		rules:    rules,
-		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
-		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
-		requests: requests,
+		db:         db,
+		ring:       ring,
+		clients:    client.NewCache(db.Clients()),
+		heard:      heard,
+		cutoffs:    revocation.NewRegister(db.Grants(), heard, o.Now),
+		subjects:   directory.NewCache(db.Directory(), heard, o.Now),
+		connectors: connector.NewCache(db.Providers()),
+		hasher:     hasher,
+		rules:      rules,
+		recorder:   audit.NewRecorder(db.Audit(), o.Log, caller),
+		letters:    mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
+		requests:   requests,
 	}
 	if r.postman, err = newPostman(o, db, r.letters, metrics); err != nil {
 		return nil, err
@@ -327,6 +330,8 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 				r.cutoffs.Note(c)
 			case postgres.ChannelMail:
 				r.pokePostman()
+			case postgres.ChannelConnector:
+				r.connectors.ForgetAll()
 			case postgres.ChannelSubject:
 				if user, ok := postgres.ParseSubject(payload); ok {
 					r.subjects.Forget(user)
@@ -339,6 +344,7 @@ func (r *rooms) listen(ctx context.Context, o Options) {
 		Resync: func(ctx context.Context) error {
 			r.clients.ForgetAll()
 			r.subjects.ForgetAll()
+			r.connectors.ForgetAll()
 			r.ring.Poke()
 			r.pokePostman() // what came while nobody listened
 			return r.cutoffs.Load(ctx)
@@ -365,6 +371,7 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 		case done.Total() > 0:
 			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
 				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles, "idempotency_keys", done.IdempotencyKeys,
+				"upstream_attempts", done.Attempts, "pending_links", done.PendingLinks, "upstream_logouts", done.Logouts,
 				"invitations", done.Invitations, "links", done.Links)
 		}
 		if len(done.Unpartitioned) > 0 {

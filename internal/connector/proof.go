@@ -1,7 +1,11 @@
 package connector
 
 import (
+	"cmp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/secret"
@@ -44,17 +48,55 @@ type Proof struct {
 	Tokens  Tokens
 }
 
-// Label is by which people recognise the identity.
+// maxLabel is how much of a label is kept, in characters.
+const maxLabel = 200
+
+// Label is by which people recognise the identity: on one line, and not endless.
 func (p Profile) Label() string {
-	switch {
-	case p.Login != "":
-		return p.Login
-	case p.Email != "":
-		return p.Email
-	case p.Names.Name != "":
-		return p.Names.Name
+	s := cmp.Or(p.Login, p.Email, p.Names.Name, p.Subject)
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > maxLabel {
+		s = string(r[:maxLabel])
 	}
-	return p.Subject
+	return s
+}
+
+// Address is the address of p as it is kept with an identity: "" for what is none.
+func (p Profile) Address() string {
+	if _, err := directory.NormalizeEmail(p.Email); err != nil {
+		return ""
+	}
+	return strings.TrimSpace(p.Email)
+}
+
+// Keepable returns n without the values that keep no rule of accounts.
+func (n Names) Keepable() Names {
+	for _, f := range []struct {
+		value *string
+		alone directory.User
+	}{
+		{&n.Name, directory.User{Name: n.Name}}, {&n.GivenName, directory.User{GivenName: n.GivenName}},
+		{&n.FamilyName, directory.User{FamilyName: n.FamilyName}}, {&n.Picture, directory.User{Picture: n.Picture}},
+		{&n.Locale, directory.User{Locale: n.Locale}},
+	} {
+		if f.alone.CheckEdit(directory.User{}) != nil || strings.ContainsRune(*f.value, 0) {
+			*f.value = ""
+		}
+	}
+	return n
+}
+
+// Over returns what the provider said last, of each name: n, where it says something, else before.
+func (n Names) Over(before Names) Names {
+	return Names{
+		Name: cmp.Or(n.Name, before.Name), GivenName: cmp.Or(n.GivenName, before.GivenName), FamilyName: cmp.Or(n.FamilyName, before.FamilyName),
+		Picture: cmp.Or(n.Picture, before.Picture), Locale: cmp.Or(n.Locale, before.Locale),
+	}
 }
 
 // sync returns what becomes of a value of an account: what the provider says now, unless somebody
@@ -69,6 +111,7 @@ func sync(account, before, now string) string {
 // Synced returns u with the names that the provider says now, where nobody has changed those that
 // it said before. What keeps no rule of accounts is left out.
 func Synced(u directory.User, before, now Names) directory.User {
+	now = now.Keepable()
 	out := u
 	out.Name = sync(u.Name, before.Name, now.Name)
 	out.GivenName = sync(u.GivenName, before.GivenName, now.GivenName)

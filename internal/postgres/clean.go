@@ -17,13 +17,15 @@ const (
 // Cleaned counts the expired rows that a call of Clean deleted.
 type Cleaned struct {
 	Codes, Families, Cutoffs, Sessions, Throttles, Invitations, Links, IdempotencyKeys int64
+	Attempts, PendingLinks, Logouts                                                    int64
 	// Unpartitioned names the months whose audit events stay in the default partition.
 	Unpartitioned []string
 }
 
 // Total returns the sum.
 func (c Cleaned) Total() int64 {
-	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links + c.IdempotencyKeys
+	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links + c.IdempotencyKeys +
+		c.Attempts + c.PendingLinks + c.Logouts
 }
 
 // Clean deletes expired rows in batches, and makes room in the audit log for the months to
@@ -55,6 +57,9 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 		{q.DeleteOldInvitations, &c.Invitations},
 		{q.DeleteOldMailLinks, &c.Links},
 		{q.DeleteOldIdempotencyKeys, &c.IdempotencyKeys},
+		{q.DeleteExpiredAttempts, &c.Attempts},
+		{q.DeleteExpiredPendingLinks, &c.PendingLinks},
+		{q.DeleteOldLogouts, &c.Logouts},
 	} {
 		for {
 			n, err := job.delete(ctx, cleanBatch)

@@ -26,6 +26,8 @@ const (
 	ChannelCutoff  = "signet_cutoff"  // payload: see ParseCutoff
 	ChannelSubject = "signet_subject" // payload: see ParseSubject
 	ChannelMail    = "signet_mail"    // a message is in the outbox
+
+	ChannelConnector = "signet_connector" // connectors, or the domains that lead to them
 )
 
 // channelProbe carries what listeners announce to themselves, by a connection of the pool.
@@ -103,7 +105,7 @@ func (db *DB) listenOnce(ctx context.Context, l Listener) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range []string{channelProbe, ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject, ChannelMail} {
+	for _, channel := range []string{channelProbe, ChannelClient, ChannelKeys, ChannelCutoff, ChannelSubject, ChannelMail, ChannelConnector} {
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}

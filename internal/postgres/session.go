@@ -22,7 +22,7 @@ type Sessions struct{ db *DB }
 func (db *DB) Sessions() Sessions { return Sessions{db} }
 
 // Begin stores a new session. errdefs.ErrConflict says that the password which proved the
-// person has been changed since.
+// person has been changed since, or the identity unlinked.
 func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Session) error {
 	n, err := s.db.q.InsertSession(ctx, sqlcgen.InsertSessionParams{
 		ID:              b.ID.UUID(),
@@ -36,10 +36,13 @@ func (s Sessions) Begin(ctx context.Context, token secret.Hash, b session.Sessio
 		Amr:             list(b.AMR),
 		UserAgent:       b.UserAgent,
 		Address:         b.Address,
+		ConnectorID:     nullUUID(b.Through.Connector.UUID()),
+		IdentityID:      nullUUID(b.Through.Identity.UUID()),
+		UpstreamSid:     b.Through.SID,
 		ProvenBy:        nullTime(b.ProvenBy),
 	})
 	if err == nil && n == 0 {
-		err = fmt.Errorf("the password of user %s was changed meanwhile: %w", b.User, errdefs.ErrConflict)
+		err = fmt.Errorf("what proved user %s was changed meanwhile: %w", b.User, errdefs.ErrConflict)
 	}
 	return wrap("begin session", err)
 }
@@ -51,10 +54,22 @@ func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session,
 	if err != nil {
 		return session.Session{}, wrap("find session", err)
 	}
-	return toSession(r), nil
+	out := toSession(r.BrowserSession)
+	if r.ThroughTenantID != nil {
+		out.Through.Tenant = id.TenantFromUUID(*r.ThroughTenantID)
+	}
+	return out, nil
 }
 
+// toSession leaves open which tenant the session was entered through.
 func toSession(r sqlcgen.BrowserSession) session.Session {
+	through := session.Upstream{SID: r.UpstreamSid}
+	if r.ConnectorID != nil {
+		through.Connector = id.ConnectorFromUUID(*r.ConnectorID)
+	}
+	if r.IdentityID != nil {
+		through.Identity = id.IdentityFromUUID(*r.IdentityID)
+	}
 	return session.Session{
 		ID:              id.SessionFromUUID(r.ID),
 		User:            id.UserFromUUID(r.UserID),
@@ -66,6 +81,7 @@ func toSession(r sqlcgen.BrowserSession) session.Session {
 		AMR:             r.Amr,
 		UserAgent:       r.UserAgent,
 		Address:         r.Address,
+		Through:         through,
 	}
 }
 
@@ -76,7 +92,7 @@ func (s Sessions) Touch(ctx context.Context, b session.Session) error {
 
 // Rotate gives a session that the person proved anew another token, so that one fixed or
 // stolen before is worth nothing. errdefs.ErrNotFound says that the old token is no longer
-// the session's.
+// the session's, or that the identity which proved the person has been unlinked since.
 func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.Session) error {
 	n, err := s.db.q.RotateSession(ctx, sqlcgen.RotateSessionParams{
 		ID:              b.ID.UUID(),
@@ -90,6 +106,9 @@ func (s Sessions) Rotate(ctx context.Context, old, token secret.Hash, b session.
 		Amr:             list(b.AMR),
 		UserAgent:       b.UserAgent,
 		Address:         b.Address,
+		ConnectorID:     nullUUID(b.Through.Connector.UUID()),
+		IdentityID:      nullUUID(b.Through.Identity.UUID()),
+		UpstreamSid:     b.Through.SID,
 	})
 	if err == nil && n == 0 {
 		err = fmt.Errorf("session %s: %w", b.ID, errdefs.ErrNotFound)

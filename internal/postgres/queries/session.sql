@@ -1,26 +1,38 @@
 -- name: InsertSession :execrows
--- Nothing is stored when the password that proved the person has been changed since: the lock
--- waits for a change under way, and makes one that comes later wait for this session.
+-- Nothing is stored when the password that proved the person has been changed since, or the identity
+-- unlinked: the locks wait for a change under way, and make one that comes later wait for this
+-- session.
 INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr,
-                             user_agent, address)
+                             user_agent, address, connector_id, identity_id, upstream_sid)
 SELECT @id, @token_hash, @user_id, @created_at, @authenticated_at, @expires_at, @absolute_expiry, @acr, @amr,
-       @user_agent, @address
- WHERE sqlc.narg(proven_by)::timestamptz IS NULL
-    OR EXISTS (SELECT 1 FROM password_credential p
-                WHERE p.user_id = @user_id AND p.changed_at = sqlc.narg(proven_by)::timestamptz FOR SHARE);
+       @user_agent, @address, sqlc.narg(connector_id), sqlc.narg(identity_id), @upstream_sid
+ WHERE (sqlc.narg(proven_by)::timestamptz IS NULL
+        OR EXISTS (SELECT 1 FROM password_credential p
+                    WHERE p.user_id = @user_id AND p.changed_at = sqlc.narg(proven_by)::timestamptz FOR SHARE))
+   AND (sqlc.narg(identity_id)::uuid IS NULL
+        OR EXISTS (SELECT 1 FROM identity i WHERE i.id = sqlc.narg(identity_id)::uuid AND i.user_id = @user_id FOR KEY SHARE));
 
 -- name: FindSession :one
-SELECT s.* FROM browser_session s JOIN user_account u ON u.id = s.user_id
+-- A session that began through a connector counts as entered through it while the identity is linked
+-- and the connector enabled.
+SELECT sqlc.embed(s), coalesce(c.tenant_id, c.joins_tenant_id) AS through_tenant_id
+  FROM browser_session s
+  JOIN user_account u ON u.id = s.user_id
+  LEFT JOIN identity i ON i.id = s.identity_id AND i.user_id = s.user_id AND i.connector_id = s.connector_id
+  LEFT JOIN connector c ON c.id = i.connector_id AND c.disabled_at IS NULL
  WHERE s.token_hash = @token_hash AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL;
 
 -- name: TouchSession :exec
 UPDATE browser_session SET expires_at = least(absolute_expiry, @expires_at) WHERE id = @id AND ended_at IS NULL;
 
 -- name: RotateSession :execrows
-UPDATE browser_session
+UPDATE browser_session s
    SET token_hash = @token_hash, authenticated_at = @authenticated_at, expires_at = @expires_at,
-       absolute_expiry = @absolute_expiry, acr = @acr, amr = @amr, user_agent = @user_agent, address = @address
- WHERE id = @id AND user_id = @user_id AND token_hash = @old_token_hash AND ended_at IS NULL;
+       absolute_expiry = @absolute_expiry, acr = @acr, amr = @amr, user_agent = @user_agent, address = @address,
+       connector_id = sqlc.narg(connector_id), identity_id = sqlc.narg(identity_id), upstream_sid = @upstream_sid
+ WHERE s.id = @id AND s.user_id = @user_id AND s.token_hash = @old_token_hash AND s.ended_at IS NULL
+   AND (sqlc.narg(identity_id)::uuid IS NULL
+        OR EXISTS (SELECT 1 FROM identity i WHERE i.id = sqlc.narg(identity_id)::uuid AND i.user_id = @user_id FOR KEY SHARE));
 
 -- name: EndSession :execrows
 -- Waits for redemptions that have seen the session alive.

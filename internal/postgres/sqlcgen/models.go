@@ -192,9 +192,10 @@ type Identity struct {
 }
 
 type IdentityRole struct {
-	IdentityID [16]byte
 	TenantID   [16]byte
+	UserID     [16]byte
 	Role       string
+	IdentityID [16]byte
 }
 
 type Invitation struct {

@@ -66,41 +66,55 @@ func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsPara
 }
 
 const findSession = `-- name: FindSession :one
-SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid FROM browser_session s JOIN user_account u ON u.id = s.user_id
+SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid, coalesce(c.tenant_id, c.joins_tenant_id) AS through_tenant_id
+  FROM browser_session s
+  JOIN user_account u ON u.id = s.user_id
+  LEFT JOIN identity i ON i.id = s.identity_id AND i.user_id = s.user_id AND i.connector_id = s.connector_id
+  LEFT JOIN connector c ON c.id = i.connector_id AND c.disabled_at IS NULL
  WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
 `
 
-func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (BrowserSession, error) {
+type FindSessionRow struct {
+	BrowserSession  BrowserSession
+	ThroughTenantID *[16]byte
+}
+
+// A session that began through a connector counts as entered through it while the identity is linked
+// and the connector enabled.
+func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (FindSessionRow, error) {
 	row := q.db.QueryRow(ctx, findSession, tokenHash)
-	var i BrowserSession
+	var i FindSessionRow
 	err := row.Scan(
-		&i.ID,
-		&i.TokenHash,
-		&i.UserID,
-		&i.CreatedAt,
-		&i.AuthenticatedAt,
-		&i.ExpiresAt,
-		&i.AbsoluteExpiry,
-		&i.Acr,
-		&i.Amr,
-		&i.UserAgent,
-		&i.Address,
-		&i.EndedAt,
-		&i.ConnectorID,
-		&i.IdentityID,
-		&i.UpstreamSid,
+		&i.BrowserSession.ID,
+		&i.BrowserSession.TokenHash,
+		&i.BrowserSession.UserID,
+		&i.BrowserSession.CreatedAt,
+		&i.BrowserSession.AuthenticatedAt,
+		&i.BrowserSession.ExpiresAt,
+		&i.BrowserSession.AbsoluteExpiry,
+		&i.BrowserSession.Acr,
+		&i.BrowserSession.Amr,
+		&i.BrowserSession.UserAgent,
+		&i.BrowserSession.Address,
+		&i.BrowserSession.EndedAt,
+		&i.BrowserSession.ConnectorID,
+		&i.BrowserSession.IdentityID,
+		&i.BrowserSession.UpstreamSid,
+		&i.ThroughTenantID,
 	)
 	return i, err
 }
 
 const insertSession = `-- name: InsertSession :execrows
 INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr,
-                             user_agent, address)
+                             user_agent, address, connector_id, identity_id, upstream_sid)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9,
-       $10, $11
- WHERE $12::timestamptz IS NULL
-    OR EXISTS (SELECT 1 FROM password_credential p
-                WHERE p.user_id = $3 AND p.changed_at = $12::timestamptz FOR SHARE)
+       $10, $11, $12, $13, $14
+ WHERE ($15::timestamptz IS NULL
+        OR EXISTS (SELECT 1 FROM password_credential p
+                    WHERE p.user_id = $3 AND p.changed_at = $15::timestamptz FOR SHARE))
+   AND ($13::uuid IS NULL
+        OR EXISTS (SELECT 1 FROM identity i WHERE i.id = $13::uuid AND i.user_id = $3 FOR KEY SHARE))
 `
 
 type InsertSessionParams struct {
@@ -115,11 +129,15 @@ type InsertSessionParams struct {
 	Amr             []string
 	UserAgent       string
 	Address         string
+	ConnectorID     *[16]byte
+	IdentityID      *[16]byte
+	UpstreamSid     string
 	ProvenBy        *time.Time
 }
 
-// Nothing is stored when the password that proved the person has been changed since: the lock
-// waits for a change under way, and makes one that comes later wait for this session.
+// Nothing is stored when the password that proved the person has been changed since, or the identity
+// unlinked: the locks wait for a change under way, and make one that comes later wait for this
+// session.
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error) {
 	result, err := q.db.Exec(ctx, insertSession,
 		arg.ID,
@@ -133,6 +151,9 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (i
 		arg.Amr,
 		arg.UserAgent,
 		arg.Address,
+		arg.ConnectorID,
+		arg.IdentityID,
+		arg.UpstreamSid,
 		arg.ProvenBy,
 	)
 	if err != nil {
@@ -206,10 +227,13 @@ func (q *Queries) ListOtherSessions(ctx context.Context, arg ListOtherSessionsPa
 }
 
 const rotateSession = `-- name: RotateSession :execrows
-UPDATE browser_session
+UPDATE browser_session s
    SET token_hash = $1, authenticated_at = $2, expires_at = $3,
-       absolute_expiry = $4, acr = $5, amr = $6, user_agent = $7, address = $8
- WHERE id = $9 AND user_id = $10 AND token_hash = $11 AND ended_at IS NULL
+       absolute_expiry = $4, acr = $5, amr = $6, user_agent = $7, address = $8,
+       connector_id = $9, identity_id = $10, upstream_sid = $11
+ WHERE s.id = $12 AND s.user_id = $13 AND s.token_hash = $14 AND s.ended_at IS NULL
+   AND ($10::uuid IS NULL
+        OR EXISTS (SELECT 1 FROM identity i WHERE i.id = $10::uuid AND i.user_id = $13 FOR KEY SHARE))
 `
 
 type RotateSessionParams struct {
@@ -221,6 +245,9 @@ type RotateSessionParams struct {
 	Amr             []string
 	UserAgent       string
 	Address         string
+	ConnectorID     *[16]byte
+	IdentityID      *[16]byte
+	UpstreamSid     string
 	ID              [16]byte
 	UserID          [16]byte
 	OldTokenHash    []byte
@@ -236,6 +263,9 @@ func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) (i
 		arg.Amr,
 		arg.UserAgent,
 		arg.Address,
+		arg.ConnectorID,
+		arg.IdentityID,
+		arg.UpstreamSid,
 		arg.ID,
 		arg.UserID,
 		arg.OldTokenHash,
