@@ -26,10 +26,18 @@ const (
 	fieldReset  = "reset"  // words only: the password was reset
 	fieldSent   = "sent"   // words only: a message is on its way
 	fieldJoined = "joined" // words only: an invitation was accepted
+	fieldLinked = "linked" // words only: an identity was linked
+
+	// fieldVia names the connector that the person has just come back from: nobody is sent there
+	// again without having asked. With fieldCancelled they came back of their own will.
+	fieldVia       = "via"
+	fieldCancelled = "cancelled"
+	fieldConnector = "connector" // to connect: its reference
 
 	fieldToken        = "token"        // the secret of a mailed link
 	fieldInvitation   = "invitation"   // that of the invitation to go on with
 	fieldVerification = "verification" // that of the link to go on with
+	fieldLink         = "link"         // that of the identity to link
 )
 
 // step is a pending request together with what is due now.

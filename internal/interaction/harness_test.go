@@ -148,6 +148,12 @@ type counts struct {
 	n  map[string]int
 }
 
+func (c *counts) UpstreamSignIn(connector, result string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[connector+" "+result]++
+}
+
 func (c *counts) SignIn(result string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,6 +17,9 @@
 //	session.go   the session and its cookie; device.go the known-device cookie
 //	logout.go, account.go, password.go
 //	invitation.go, forgot.go, verification.go: what mailed links lead to; letter.go
+//	upstream.go  what is needed to sign in through other providers; depart.go the way there,
+//	callback.go the way back, link.go two accounts that are one person's, failed.go why it did not
+//	work, backchannel.go the end of a session there
 //	errands.go   what an answer does not wait for
 //	denial.go    what is on record already
 //	errors.go    the one writer of errors
@@ -82,6 +85,8 @@ type People interface {
 	FindUserByEmail(ctx context.Context, normalized string) (directory.User, error)
 	FindUser(ctx context.Context, user id.User) (directory.User, error)
 	ListMemberships(ctx context.Context, user id.User, among directory.Among) ([]directory.Membership, error)
+	// FindTenant finds by slug or identifier.
+	FindTenant(ctx context.Context, reference string) (directory.Tenant, error)
 }
 
 // Passwords stores password hashes.
@@ -124,6 +129,9 @@ type Recorder interface {
 // Observer counts.
 type Observer interface {
 	SignIn(result string) // success, failure, throttled or busy
+	// UpstreamSignIn counts the end of a sign-in through a connector: success, or a
+	// connector.Reason.
+	UpstreamSignIn(connector, result string)
 }
 
 // Config is everything the interaction needs; all of it is required unless it says otherwise.
@@ -144,6 +152,8 @@ type Config struct {
 	Upstreams  Upstreams
 	Attempts   Attempts
 	Identities Identities
+	// UpstreamEndings is for providers that say when their sessions end.
+	UpstreamEndings UpstreamEndings
 	// Letters seals what people are told by e-mail. Without a mail server they are told nothing,
 	// and pages that need it say so.
 	Letters *mail.Writer
@@ -209,6 +219,9 @@ const (
 	pathLoginTenant   = "/login/tenant"
 	pathNotMember     = "/login/membership"
 	pathConsent       = "/consent"
+	pathLink          = "/login/link" // below /upstream it could be the path of a connector
+	pathUpstream      = "/upstream/{connector}"
+	pathConnect       = "/account/identities/connect"
 	pathAccount       = "/account"
 	pathPassword      = "/account/password"
 	pathVerification  = "/account/verification"
@@ -244,6 +257,12 @@ func (i *Interaction) Routes() []Route {
 		post(pathLoginTenant, i.chooseTenant),
 		post(pathNotMember, i.leaveOrSwitch),
 		post(pathConsent, i.consent),
+		post(pathUpstream, i.startUpstream),
+		get(pathUpstream+"/callback", i.callback),
+		{http.MethodPost, pathUpstream + "/logout", http.HandlerFunc(i.backChannelLogout)}, // by the provider itself
+		post(pathConnect, i.connect),
+		get(pathLink, i.linkForm),
+		post(pathLink, i.confirmLink),
 		get(pathLogoutConfirm, i.resumeLogout),
 		post(pathLogoutConfirm, i.confirmLogout),
 		get(pathLogoutDone, i.signedOut),

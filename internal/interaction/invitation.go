@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/directory"
@@ -196,7 +195,7 @@ func (i *Interaction) openAccount(w http.ResponseWriter, r *http.Request, o invi
 	if err != nil {
 		return err
 	}
-	if _, err := i.beginSession(w, r, o.visit, a.User, time.Time{}, ""); err != nil {
+	if _, err := i.beginSession(w, r, o.visit, proof{user: a.User}, ""); err != nil {
 		return err // they have their account, and can sign in
 	}
 	i.Observer.SignIn("success")

@@ -22,8 +22,8 @@ import (
 
 // cookies says how this issuer names and marks its cookies.
 type cookies struct {
-	session, device string
-	secure          bool
+	session, device, upstream string
+	secure                    bool
 }
 
 // cookiesFor returns the __Host- names (RFC 6265bis §4.1.3.2), which no sibling host and no
@@ -31,9 +31,9 @@ type cookies struct {
 // without: there, Safari and scripted clients would drop them.
 func cookiesFor(issuer *url.URL) cookies {
 	if issuer.Scheme == "http" && loopback(issuer.Hostname()) {
-		return cookies{session: "signet", device: "signet-device"}
+		return cookies{session: "signet", device: "signet-device", upstream: "signet-upstream"}
 	}
-	return cookies{session: "__Host-signet", device: "__Host-signet-device", secure: true}
+	return cookies{session: "__Host-signet", device: "__Host-signet-device", upstream: "__Host-signet-upstream", secure: true}
 }
 
 func loopback(host string) bool {
@@ -63,8 +63,14 @@ const tokenLength = 43
 
 // sessionToken returns the token that the browser presents, or the empty secret. What cannot
 // be a token never reaches the database.
-func (c cookies) sessionToken(r *http.Request) secret.Text {
-	k, err := r.Cookie(c.session)
+func (c cookies) sessionToken(r *http.Request) secret.Text { return token(r, c.session) }
+
+// upstreamToken returns what binds sign-ins at providers to the browser that began them (RFC 9700
+// §4.7), or the empty secret. All tabs share it.
+func (c cookies) upstreamToken(r *http.Request) secret.Text { return token(r, c.upstream) }
+
+func token(r *http.Request, cookie string) secret.Text {
+	k, err := r.Cookie(cookie)
 	if err != nil || !isToken(k.Value) {
 		return secret.Text{}
 	}
@@ -138,20 +144,37 @@ func (i *Interaction) visit(r *http.Request) (visit, error) {
 	return v, nil
 }
 
-// beginSession signs user in and hands the browser a new token: one that was planted or stolen
+// proof is how somebody has just proven who they are.
+type proof struct {
+	user id.User
+	// password is when the password was set that did it; zero: none did.
+	password time.Time
+	// connector is the reference of the one that they came through; "" for none. at is when they
+	// proved themselves at its provider.
+	connector string
+	through   session.Upstream
+	at        time.Time
+}
+
+// beginSession signs somebody in and hands the browser a new token: one that was planted or stolen
 // before is worth nothing afterwards. The same person keeps the session, and with it what
 // clients hold; anybody else's is ended. The sign-in is on record before it takes effect.
-func (i *Interaction) beginSession(w http.ResponseWriter, r *http.Request, v visit, user id.User, provenBy time.Time, clientID string) (session.Session, error) {
-	ctx, now := r.Context(), i.Now()
+func (i *Interaction) beginSession(w http.ResponseWriter, r *http.Request, v visit, p proof, clientID string) (session.Session, error) {
+	ctx, now, user := r.Context(), i.Now(), p.user
 	same := v.signedIn() && v.session.User == user
 	s := session.New(user, now, i.Lifetimes)
 	if same {
 		s = v.session.Reauthenticated(now, i.Lifetimes)
 	}
-	s.ProvenBy = provenBy
+	s.ProvenBy = p.password
+	event := audit.Event{At: now, Action: audit.SignedIn, User: user, Session: s.ID, Client: clientID}
+	if p.connector != "" {
+		s = s.Via(p.through, p.at)
+		event.Detail = map[string]string{"connector": p.connector}
+	}
 	s.UserAgent = clip(r.UserAgent(), maxUserAgent)
 	s.Address, _ = i.Caller(ctx)
-	if err := i.Audit.Write(ctx, audit.Event{At: now, Action: audit.SignedIn, User: user, Session: s.ID, Client: clientID}); err != nil {
+	if err := i.Audit.Write(ctx, event); err != nil {
 		return session.Session{}, err
 	}
 	if v.signedIn() && !same {

@@ -32,11 +32,16 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 		return errNoCookie()
 	}
 	p := ui.SignIn{Notice: plainNotice(v, query), Form: next.form()}
+	if query.Has(fieldSwitch) { // at a provider too
+		p.Form.Hidden = append(p.Form.Hidden, ui.Hidden{Name: fieldSwitch, Value: "1"})
+	}
 	switch {
 	case next.invitation != "":
 		p.Notice, p.Email = ui.NoticeInvited, i.invitedAddress(r, next.invitation)
 	case next.verification != "":
 		p.Notice, p.Email = ui.NoticeVerifying, i.addressToVerify(r, next.verification)
+	case next.link != "":
+		p.Notice, p.Email = ui.NoticeLinking, i.linkedAddress(r, next.link)
 	case next.again && v.signedIn():
 		u, err := i.People.FindUser(r.Context(), v.session.User)
 		if err != nil {
@@ -50,8 +55,9 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 // next is where a sign-in without a request leads: to the account page, or back to the mailed link
 // that somebody came with. It holds the secret of one at most.
 type next struct {
-	invitation, verification string
-	again                    bool // whoever is signed in has to prove it anew
+	invitation, verification, link string
+
+	again bool // whoever is signed in has to prove it anew
 }
 
 // nextAfter reads it from a query or form. What cannot be a token is none, so that nothing else
@@ -63,6 +69,9 @@ func nextAfter(form url.Values) next {
 	if token := form.Get(fieldVerification); isToken(token) {
 		return next{verification: token}
 	}
+	if token := form.Get(fieldLink); isToken(token) {
+		return next{link: token}
+	}
 	return next{again: form.Has(fieldAgain)}
 }
 
@@ -72,6 +81,8 @@ func (n next) url() string {
 		return pathInvitation + "?" + fieldToken + "=" + n.invitation
 	case n.verification != "":
 		return pathVerify + "?" + fieldToken + "=" + n.verification
+	case n.link != "":
+		return pathLink + "?" + fieldToken + "=" + n.link
 	}
 	return pathAccount
 }
@@ -90,7 +101,7 @@ func (n next) signInURL(switching bool) string {
 
 // afterSignIn is url for somebody whose browser was just given a cookie.
 func (n next) afterSignIn() string {
-	if n.invitation == "" && n.verification == "" {
+	if n.url() == pathAccount {
 		return n.url() + "?" + fieldCookie + "=1"
 	}
 	return n.url() + "&" + fieldCookie + "=1"
@@ -103,6 +114,8 @@ func (n next) form() ui.Form {
 		return ui.Form{Hidden: []ui.Hidden{{Name: fieldInvitation, Value: n.invitation}}}
 	case n.verification != "":
 		return ui.Form{Hidden: []ui.Hidden{{Name: fieldVerification, Value: n.verification}}}
+	case n.link != "":
+		return ui.Form{Hidden: []ui.Hidden{{Name: fieldLink, Value: n.link}}}
 	case n.again:
 		return ui.Form{Hidden: []ui.Hidden{{Name: fieldAgain, Value: "1"}}}
 	}
@@ -125,6 +138,7 @@ func (i *Interaction) showSignIn(w http.ResponseWriter, r *http.Request, status 
 			p.ForgotURL += "?" + fieldFlow + "=" + form.Hidden[0].Value
 		}
 	}
+	i.offer(r, s, &p)
 	i.render(w, r, status, p)
 	return nil
 }
@@ -205,7 +219,7 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 		p.Problem = ui.ProblemMismatch
 		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
 	}
-	_, err = i.beginSession(w, r, v, out.user.ID, out.provenBy, clientID)
+	_, err = i.beginSession(w, r, v, proof{user: out.user.ID, password: out.provenBy}, clientID)
 	if errors.Is(err, errdefs.ErrConflict) { // the password was changed while it was tested
 		p.Problem = ui.ProblemMismatch
 		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
