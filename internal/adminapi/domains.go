@@ -80,7 +80,7 @@ type saveDomain struct {
 	Conditional
 	Body struct {
 		ConnectorID string `json:"connector_id,omitempty" maxLength:"127" doc:"Reference or identifier of the connector that people with such an address are sent to: one whose people belong to the tenant. Absent: any of them."`
-		Verified    *bool  `json:"verified,omitempty" doc:"Installation administrators only: vouch for the domain without DNS, or take its verification away. Absent: as it is."`
+		Verified    *bool  `json:"verified,omitempty" nullable:"true" doc:"Installation administrators only: vouch for the domain without DNS, or take its verification away. Absent: as it is."`
 	}
 }
 

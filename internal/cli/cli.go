@@ -52,11 +52,13 @@ type CLI struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Interactive    bool // a person is at the terminal to be asked
-	Colour         bool // Stdout shows colours
-	Progress       bool // Stderr shows how far something is
-	Now            func() time.Time
-	Open           func(ctx context.Context, address string) error // opens a browser
-	Version        string
+	// Hidden reads a line from the terminal without showing it; nil where there is none.
+	Hidden   func() (string, error)
+	Colour   bool // Stdout shows colours
+	Progress bool // Stderr shows how far something is
+	Now      func() time.Time
+	Open     func(ctx context.Context, address string) error // opens a browser
+	Version  string
 
 	server, organization, format string
 	yes                          bool
@@ -74,6 +76,8 @@ func (c *CLI) Commands() []*cobra.Command {
 		c.invitationCommand(),
 		c.resourceServerCommand(),
 		c.clientCommand(),
+		c.connectorCommand(),
+		c.domainCommand(),
 		c.tokenCommand(),
 		c.grantCommand(),
 		c.sessionCommand(),

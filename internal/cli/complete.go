@@ -90,3 +90,29 @@ func (c *CLI) completeAudience(cmd *cobra.Command, args []string, typed string) 
 		return api.AllResourceServers(ctx, adminclient.ListResourceServersParams{AudiencePrefix: typed, Limit: completionLimit})
 	}, func(r adminclient.ResourceServer) (string, string) { return r.Audience, r.Name })
 }
+
+func (c *CLI) completeConnector(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c.connectors(cmd, args, typed)
+}
+
+func (c *CLI) connectors(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.Connector, error] {
+		return api.AllConnectors(ctx, adminclient.ListConnectorsParams{})
+	}, func(k adminclient.Connector) (string, string) { return k.Reference, k.Name })
+}
+
+// completeDomain offers the domains of the tenant of -t.
+func (c *CLI) completeDomain(tenant *string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		t, err := c.tenantOr(*tenant)
+		if err != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.Domain, error] {
+			return api.AllDomains(ctx, t, adminclient.ListDomainsParams{})
+		}, func(d adminclient.Domain) (string, string) { return d.Domain, "" })
+	}
+}

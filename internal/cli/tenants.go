@@ -42,6 +42,7 @@ func (c *CLI) tenantList() *cobra.Command {
 
 func (c *CLI) showTenant(t adminclient.Tenant) error {
 	return c.show(t, field{"slug", t.Slug}, field{"name", t.Name}, field{"id", t.ID}, field{"attributes", object(t.Attributes)},
+		field{"passwords", map[bool]string{true: "refused: people enter through its connectors alone"}[t.OnlyConnectors]},
 		field{"created", when(t.CreatedAt)}, field{"updated", when(t.UpdatedAt)}, field{"disabled", when(t.DisabledAt)})
 }
 
@@ -87,25 +88,28 @@ func (c *CLI) tenantCreate() *cobra.Command {
 func (c *CLI) tenantUpdate() *cobra.Command {
 	var slug, name string
 	var attributes []string
+	var onlyConnectors bool
 	cmd := &cobra.Command{
-		Use: "update TENANT", Short: "Change a tenant's name, slug or attributes", Args: exactly("tenant"), ValidArgsFunction: c.completeTenant,
+		Use: "update TENANT", Short: "Change a tenant's name, slug or attributes, or how it is entered", Args: exactly("tenant"), ValidArgsFunction: c.completeTenant,
 		Long: `Changes what flags name and leaves the rest. The slug is in tokens and links: services that
-know the old one will not know the new one.`,
+know the old one will not know the new one. With --only-connectors passwords are refused to its people
+and to addresses in its verified domains: they sign in through a connector (signet connector).`,
 		Example: `  signet tenant update acme --name "Acme Incorporated"
-  signet tenant update acme --attribute plan=gold --attribute trial=`,
+  signet tenant update acme --attribute plan=gold --attribute trial=
+  signet tenant update acme --only-connectors`,
 	}
 	cmd.RunE = c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 		t, etag, err := api.GetTenant(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		body := adminclient.UpdateTenantBody{Slug: given(cmd, "slug", slug), Name: given(cmd, "name", name)}
+		body := adminclient.UpdateTenantBody{Slug: given(cmd, "slug", slug), Name: given(cmd, "name", name), OnlyConnectors: given(cmd, "only-connectors", onlyConnectors)}
 		if len(attributes) > 0 {
 			if body.Attributes, err = parseAttributes(t.Attributes, attributes); err != nil {
 				return err
 			}
 		}
-		if body.Slug == nil && body.Name == nil && body.Attributes == nil {
+		if body.Slug == nil && body.Name == nil && body.Attributes == nil && body.OnlyConnectors == nil {
 			return misuse(cmd, errNothingToChange)
 		}
 		if t, _, err = api.UpdateTenant(ctx, t.ID, body, adminclient.IfMatch(etag)); err != nil {
@@ -116,6 +120,7 @@ know the old one will not know the new one.`,
 	cmd.Flags().StringVar(&slug, "slug", "", "new `slug`")
 	cmd.Flags().StringVar(&name, "name", "", "new `name`")
 	cmd.Flags().StringArrayVar(&attributes, "attribute", nil, attributeHelp+"; an empty one is taken away")
+	cmd.Flags().BoolVar(&onlyConnectors, "only-connectors", false, "let people in through its connectors alone; =false lets in passwords again")
 	return prints(cmd)
 }
 

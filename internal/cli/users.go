@@ -20,7 +20,7 @@ A person is named by their e-mail address or their identifier, usr_….`,
 		`  signet user list --prefix ada
   signet user create ada@acme.example --name "Ada Lovelace" --member acme=admin,clerk
   signet user show ada@acme.example`,
-		c.userList(), c.userShow(), c.userCreate(), c.userUpdate(), c.userDisable(true), c.userDisable(false), c.userDelete())
+		c.userList(), c.userShow(), c.userCreate(), c.userUpdate(), c.userDisable(true), c.userDisable(false), c.userDelete(), c.userIdentities(), c.userUnlink())
 }
 
 type userColumn = column[adminclient.User]
@@ -272,6 +272,43 @@ func (c *CLI) userDelete() *cobra.Command {
 				return err
 			}
 			c.say("Deleted %s.", u.Email)
+			return nil
+		}),
+	})
+}
+
+func (c *CLI) userIdentities() *cobra.Command {
+	return prints(&cobra.Command{
+		Use: "identities USER", Short: "List who a person is at providers", Args: exactly("user"), ValidArgsFunction: c.completeUser,
+		Long: "Lists what a person signs in with beside a password. Administrators of a tenant see what is at the\nconnectors of their tenant.",
+		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
+			id, err := personID(ctx, api, args[0])
+			if err != nil {
+				return err
+			}
+			return c.listIdentities(api.AllUserIdentities(ctx, id, adminclient.ListUserIdentitiesParams{}),
+				identityColumn{"CONNECTOR", func(i adminclient.Identity) string { return i.Connector }})
+		}),
+	})
+}
+
+func (c *CLI) userUnlink() *cobra.Command {
+	return asks(&cobra.Command{
+		Use: "unlink USER IDENTITY", Short: "Unlink an identity from an account", Args: exactly("user", "identity"), ValidArgsFunction: c.completeUser,
+		Long: `Unlinks an identity (signet user identities lists them) from an account. The person loses the roles
+that it gave, and is signed out where they came through it.`,
+		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
+			id, err := personID(ctx, api, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.confirm("Unlink %s from the account of %s?", args[1], args[0]); err != nil {
+				return err
+			}
+			if err := api.DeleteIdentity(ctx, id, args[1]); err != nil {
+				return err
+			}
+			c.say("Unlinked %s.", args[1])
 			return nil
 		}),
 	})

@@ -1429,7 +1429,7 @@ type Connector struct {
 type ConnectorTest struct {
 	Findings []Finding `json:"findings"`
 	// Nothing is wrong, as far as can be seen without a person signing in.
-	Ok bool `json:"ok"`
+	OK bool `json:"ok"`
 }
 
 // CreateClientBody is sent by CreateClient.
@@ -1651,7 +1651,7 @@ type Finding struct {
 	Check string `json:"check"`
 	// What was found; when it is not ok, what to do.
 	Detail string `json:"detail"`
-	Ok     bool   `json:"ok"`
+	OK     bool   `json:"ok"`
 }
 
 // Given is in the answer of PreviewToken.
@@ -2005,7 +2005,7 @@ type SaveDomainBody struct {
 	ConnectorID string `json:"connector_id,omitzero"`
 	// Installation administrators only: vouch for the domain without DNS, or take its verification
 	// away. Absent: as it is.
-	Verified bool `json:"verified,omitzero"`
+	Verified *bool `json:"verified,omitzero"`
 }
 
 // SavePermissionBody is sent by SavePermission.
