@@ -163,6 +163,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		return nil, err
 	}
 	heard := new(replica.Announcements)
+	keeper := connector.NewKeeper(envelopes)
 	r := &rooms{
 		db:         db,
 		ring:       ring,
@@ -219,6 +220,12 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		Consents:    db.Grants(),
 		Invitations: db.Invitations(),
 		Links:       db.MailLinks(),
+		Connectors:  r.connectors,
+		Attempts:    db.Attempts(keeper),
+		Identities:  db.Identities(keeper),
+
+		UpstreamEndings: db.Identities(keeper),
+
 		Letters:     r.letters,
 		Requests:    r.requests,
 		LinkLives:   interaction.LinkLives{Verify: c.Links.VerificationTTL, Reset: c.Links.ResetTTL},

@@ -142,6 +142,9 @@ func (i *Interaction) arrive(w http.ResponseWriter, r *http.Request, c connector
 		return i.linkOwn(w, r, v, a, arrival)
 	}
 	out, err := i.Identities.Arrive(r.Context(), arrival)
+	if errors.Is(err, errdefs.ErrNotFound) { // meanwhile
+		return switchedOff()
+	}
 	if err != nil {
 		return err
 	}
@@ -223,7 +226,7 @@ func (i *Interaction) linkOwn(w http.ResponseWriter, r *http.Request, v visit, a
 		return err
 	}
 	i.Observer.UpstreamSignIn(arrival.Connector.Reference, "success")
-	return redirect(w, linked(next{}))
+	return redirect(w, afterLinking(next{}))
 }
 
 // errSignedOut says that the account to link to is no longer signed in in this browser.

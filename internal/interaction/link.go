@@ -153,11 +153,11 @@ func (i *Interaction) confirmLink(w http.ResponseWriter, r *http.Request) error 
 	if l.way.flow != "" {
 		return redirect(w, l.way.signInURL(nil))
 	}
-	return redirect(w, linked(l.way.next))
+	return redirect(w, afterLinking(l.way.next))
 }
 
-// linked leads on to n after an identity was linked.
-func linked(n next) string {
+// afterLinking leads on to n after an identity was linked.
+func afterLinking(n next) string {
 	if n.url() == pathAccount {
 		return pathAccount + "?" + fieldLinked + "=1"
 	}
