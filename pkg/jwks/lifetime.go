@@ -25,6 +25,14 @@ func (l lifetime) usable(age time.Duration) time.Duration {
 	return l.fresh(age) + min(max(l.stale, 0), MaxStaleIfError)
 }
 
+// Lifetime returns how long a response with these headers is fresh and how long it may be used if it
+// cannot be renewed, both from when it was asked for and within the bounds of this package: for what
+// is fetched beside the keys, such as an issuer's discovery document.
+func Lifetime(h http.Header) (fresh, usable time.Duration) {
+	l, age := readLifetime(h), readAge(h)
+	return l.fresh(age), l.usable(age)
+}
+
 // readLifetime reads Cache-Control (RFC 9111 §5.2, RFC 5861 §4), or Expires without it (§5.3).
 // s-maxage is for shared caches, which this is not.
 func readLifetime(h http.Header) lifetime {
