@@ -25,6 +25,7 @@ import (
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/keyring"
 	"github.com/signet-id/signet/internal/mail"
+	"github.com/signet-id/signet/internal/outbound"
 	"github.com/signet-id/signet/internal/password"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/postman"
@@ -36,6 +37,7 @@ import (
 	"github.com/signet-id/signet/internal/session"
 	"github.com/signet-id/signet/internal/telemetry"
 	"github.com/signet-id/signet/internal/ui"
+	"github.com/signet-id/signet/internal/upstream"
 )
 
 // Options is what Run needs; Ready is optional.
@@ -114,6 +116,7 @@ type rooms struct {
 	heard      *replica.Announcements
 	cutoffs    *revocation.Register
 	subjects   *directory.Cache
+	upstreams  *upstream.Providers
 	connectors *connector.Cache // the providers that people sign in through
 	recorder   *audit.Recorder
 	letters    *mail.Writer
@@ -172,11 +175,15 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		cutoffs:    revocation.NewRegister(db.Grants(), heard, o.Now),
 		subjects:   directory.NewCache(db.Directory(), heard, o.Now),
 		connectors: connector.NewCache(db.Providers()),
-		hasher:     hasher,
-		rules:      rules,
-		recorder:   audit.NewRecorder(db.Audit(), o.Log, caller),
-		letters:    mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
-		requests:   requests,
+		upstreams: upstream.New(upstream.Config{
+			URL: c.Issuer, Client: outbound.New(outbound.Config{Allow: c.Outbound.Allow}), Secrets: connector.NewKeeper(envelopes),
+			Observer: metrics, Now: o.Now, Log: o.Log,
+		}),
+		hasher:   hasher,
+		rules:    rules,
+		recorder: audit.NewRecorder(db.Audit(), o.Log, caller),
+		letters:  mail.NewWriter(envelopes, c.Mail.Enabled(), o.Now),
+		requests: requests,
 	}
 	if r.postman, err = newPostman(o, db, r.letters, metrics); err != nil {
 		return nil, err
@@ -209,6 +216,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		Log:         o.Log,
 	})
 	r.hosted, err = interaction.New(interaction.Config{
+		Upstreams:   r.upstreams,
 		URL:         c.Issuer,
 		Issuer:      r.issuer,
 		Pages:       pages,
@@ -310,6 +318,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server, d *declar
 	}
 	err := s.Serve(ctx)
 	r.hosted.Close()
+	r.upstreams.Close()
 	r.recorder.Close()
 	stop()
 	wg.Wait()
