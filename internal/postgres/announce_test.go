@@ -97,7 +97,7 @@ func TestWhatGoesWithSomethingElseIsAnnouncedToo(t *testing.T) {
 		"a resource server": {"DELETE FROM resource_server", func(*world) []string { return []string{everybody} }},
 		"all people":        {"TRUNCATE user_account CASCADE", func(*world) []string { return []string{everybody} }},
 		"all memberships":   {"TRUNCATE membership CASCADE", func(*world) []string { return []string{everybody} }},
-		"all roles of all":  {"TRUNCATE membership_role", func(*world) []string { return []string{everybody} }},
+		"all roles of all":  {"TRUNCATE membership_role CASCADE", func(*world) []string { return []string{everybody} }},
 		"all rights":        {"TRUNCATE role_permission", func(*world) []string { return []string{everybody} }},
 		"all tenants":       {"TRUNCATE tenant CASCADE", func(*world) []string { return []string{everybody} }},
 		"all roles":         {"TRUNCATE role CASCADE", func(*world) []string { return []string{everybody} }},
