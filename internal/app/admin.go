@@ -50,11 +50,15 @@ func (r *rooms) administration(o Options) *adminapi.API {
 			InvitationLife: links.InvitationTTL, VerifyLife: links.VerificationTTL, ResetLife: links.ResetTTL,
 		},
 
+		Connectors: r.db.Connectors(),
+		Domains:    r.db.Domains(),
+		Identities: r.db.LinkedIdentities(),
+
 		ForgetClient:     r.clients.Forget,
 		ForgetClients:    r.clients.ForgetAll,
 		ForgetUser:       r.subjects.Forget,
 		ForgetEverybody:  r.subjects.ForgetAll,
-		ForgetConnectors: func() {},
+		ForgetConnectors: r.connectors.ForgetAll,
 
 		Issuer:    o.Config.Issuer,
 		SecretMAC: r.ring.MAC("client-secret"),

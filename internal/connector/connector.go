@@ -137,6 +137,9 @@ func isSlug(s string) bool {
 
 // The bounds of what can be declared.
 const (
+	MaxConnectors = 50  // of one tenant
+	MaxDomains    = 200 // that one tenant claims
+
 	maxScopes        = 20
 	maxHostedDomains = 50
 	maxRoleMappings  = 200

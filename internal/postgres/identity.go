@@ -131,15 +131,19 @@ func (db *DB) unlink(ctx context.Context, q *sqlcgen.Queries, user id.User, i id
 // endEach ends sessions with what hangs on them. What it returns is to be told to this replica once
 // the transaction is through.
 func (db *DB) endEach(ctx context.Context, q *sqlcgen.Queries, sessions [][16]byte, keep time.Duration) ([]revocation.Cutoff, error) {
-	cut := make([]revocation.Cutoff, len(sessions))
-	for n, u := range sessions {
-		b := id.SessionFromUUID(u)
-		if _, err := end(ctx, q, b, keep); err != nil {
-			return nil, err
-		}
-		cut[n] = db.cutoff(revocation.Session, b.String(), keep)
+	if len(sessions) == 0 {
+		return nil, nil
 	}
-	return cut, nil
+	subjects, cut := make([]string, len(sessions)), make([]revocation.Cutoff, len(sessions))
+	for n, b := range sessions {
+		subjects[n] = id.SessionFromUUID(b).String()
+		cut[n] = db.cutoff(revocation.Session, subjects[n], keep)
+	}
+	if err := q.EndSessions(ctx, sessions); err != nil {
+		return nil, err
+	}
+	// A statement of its own, so that it sees the families of the redemptions waited for.
+	return cut, q.EndGrantsOfSessions(ctx, sqlcgen.EndGrantsOfSessionsParams{Ids: sessions, Subjects: subjects, Keep: interval(keep)})
 }
 
 // EndUpstream ends the sessions that a verified logout token is about, with what hangs on them, records

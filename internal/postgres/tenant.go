@@ -136,7 +136,14 @@ func (s Tenants) Update(ctx context.Context, a admin.Act, t id.Tenant, edit func
 		}
 		row, err = q.UpdateTenant(ctx, sqlcgen.UpdateTenantParams{
 			ID: row.ID, Slug: now.Slug, Name: now.Name, Attributes: object(now.Attributes), DisabledAt: nullTime(now.DisabledAt),
+			OnlyConnectors: now.OnlyConnectors,
 		})
+		if err == nil && now.OnlyConnectors && !was.OnlyConnectors {
+			var can bool
+			if can, err = q.CanEnter(ctx, row.ID); err == nil && !can {
+				err = admin.Conflict("only_connectors", "nobody could enter: the tenant has no connector that is enabled")
+			}
+		}
 		if err != nil {
 			return "", err
 		}

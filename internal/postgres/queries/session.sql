@@ -50,6 +50,18 @@ WITH families AS (
 )
 SELECT count(*) FROM families;
 
+-- name: EndSessions :exec
+-- As EndSession, for many.
+UPDATE browser_session SET ended_at = now() WHERE id = ANY (@ids::uuid[]) AND ended_at IS NULL;
+
+-- name: EndGrantsOfSessions :exec
+-- As EndSessionGrants, for many; subjects are their names.
+WITH families AS (
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = ANY (@ids::uuid[]) AND NOT offline AND revoked_at IS NULL
+)
+INSERT INTO revocation (kind, subject, expires_at) SELECT 'session', unnest(@subjects::text[]), now() + @keep::interval
+ON CONFLICT (kind, subject) DO NOTHING;
+
 -- name: SessionLives :one
 SELECT EXISTS (SELECT 1 FROM browser_session WHERE id = @id AND ended_at IS NULL AND expires_at > now());
 

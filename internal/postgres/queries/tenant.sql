@@ -19,7 +19,7 @@ ON CONFLICT (slug) DO NOTHING RETURNING *;
 SELECT * FROM tenant WHERE id = @id FOR NO KEY UPDATE;
 
 -- name: UpdateTenant :one
-UPDATE tenant SET slug = @slug, name = @name, attributes = @attributes,
+UPDATE tenant SET slug = @slug, name = @name, attributes = @attributes, only_connectors = @only_connectors,
        disabled_at = @disabled_at, version = version + 1, updated_at = now()
  WHERE id = @id RETURNING *;
 

@@ -10,6 +10,176 @@ import (
 	"time"
 )
 
+const canEnter = `-- name: CanEnter :one
+SELECT (NOT t.only_connectors OR EXISTS (
+        SELECT 1 FROM connector c WHERE (c.tenant_id = t.id OR c.joins_tenant_id = t.id) AND c.disabled_at IS NULL))::boolean AS can
+  FROM tenant t WHERE t.id = $1
+`
+
+// Whether a tenant that is entered through its connectors alone has one.
+func (q *Queries) CanEnter(ctx context.Context, tenantID [16]byte) (bool, error) {
+	row := q.db.QueryRow(ctx, canEnter, tenantID)
+	var can bool
+	err := row.Scan(&can)
+	return can, err
+}
+
+const connectorInUse = `-- name: ConnectorInUse :one
+SELECT EXISTS (SELECT 1 FROM identity WHERE connector_id = $1::uuid) AS linked,
+       EXISTS (SELECT 1 FROM tenant_domain WHERE connector_id = $1::uuid) AS led_to
+`
+
+type ConnectorInUseRow struct {
+	Linked bool
+	LedTo  bool
+}
+
+func (q *Queries) ConnectorInUse(ctx context.Context, id [16]byte) (ConnectorInUseRow, error) {
+	row := q.db.QueryRow(ctx, connectorInUse, id)
+	var i ConnectorInUseRow
+	err := row.Scan(&i.Linked, &i.LedTo)
+	return i, err
+}
+
+const countConnectors = `-- name: CountConnectors :one
+SELECT count(*) FROM connector WHERE tenant_id = $1::uuid
+`
+
+func (q *Queries) CountConnectors(ctx context.Context, tenantID [16]byte) (int64, error) {
+	row := q.db.QueryRow(ctx, countConnectors, tenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countDomains = `-- name: CountDomains :one
+SELECT count(*) FROM tenant_domain WHERE tenant_id = $1
+`
+
+func (q *Queries) CountDomains(ctx context.Context, tenantID [16]byte) (int64, error) {
+	row := q.db.QueryRow(ctx, countDomains, tenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const createConnector = `-- name: CreateConnector :one
+INSERT INTO connector (id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes,
+                       hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings,
+                       keep_tokens, hidden, disabled_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+        $12, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21)
+ON CONFLICT DO NOTHING RETURNING id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by, created_by, created_at, updated_at, disabled_at, version
+`
+
+type CreateConnectorParams struct {
+	ID             [16]byte
+	Reference      string
+	Slug           string
+	TenantID       *[16]byte
+	JoinsTenantID  *[16]byte
+	Kind           string
+	Name           string
+	Issuer         string
+	ClientID       string
+	SealedSecret   []byte
+	Scopes         []string
+	HostedDomains  []string
+	AssumeVerified bool
+	Authoritative  bool
+	Provision      bool
+	DefaultRoles   []string
+	GroupsClaim    string
+	RoleMappings   []byte
+	KeepTokens     bool
+	Hidden         bool
+	DisabledAt     *time.Time
+}
+
+func (q *Queries) CreateConnector(ctx context.Context, arg CreateConnectorParams) (Connector, error) {
+	row := q.db.QueryRow(ctx, createConnector,
+		arg.ID,
+		arg.Reference,
+		arg.Slug,
+		arg.TenantID,
+		arg.JoinsTenantID,
+		arg.Kind,
+		arg.Name,
+		arg.Issuer,
+		arg.ClientID,
+		arg.SealedSecret,
+		arg.Scopes,
+		arg.HostedDomains,
+		arg.AssumeVerified,
+		arg.Authoritative,
+		arg.Provision,
+		arg.DefaultRoles,
+		arg.GroupsClaim,
+		arg.RoleMappings,
+		arg.KeepTokens,
+		arg.Hidden,
+		arg.DisabledAt,
+	)
+	var i Connector
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Slug,
+		&i.TenantID,
+		&i.JoinsTenantID,
+		&i.Kind,
+		&i.Name,
+		&i.Issuer,
+		&i.ClientID,
+		&i.SealedSecret,
+		&i.Scopes,
+		&i.HostedDomains,
+		&i.AssumeVerified,
+		&i.Authoritative,
+		&i.Provision,
+		&i.DefaultRoles,
+		&i.GroupsClaim,
+		&i.RoleMappings,
+		&i.KeepTokens,
+		&i.Hidden,
+		&i.ManagedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.DisabledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const deleteConnector = `-- name: DeleteConnector :exec
+DELETE FROM connector WHERE id = $1
+`
+
+// Waits for sessions that begin through it, so that the statements that follow see them.
+func (q *Queries) DeleteConnector(ctx context.Context, id [16]byte) error {
+	_, err := q.db.Exec(ctx, deleteConnector, id)
+	return err
+}
+
+const deleteDomain = `-- name: DeleteDomain :execrows
+DELETE FROM tenant_domain WHERE tenant_id = $1 AND domain = $2
+`
+
+type DeleteDomainParams struct {
+	TenantID [16]byte
+	Domain   string
+}
+
+func (q *Queries) DeleteDomain(ctx context.Context, arg DeleteDomainParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteDomain, arg.TenantID, arg.Domain)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const findConnector = `-- name: FindConnector :one
 SELECT c.id, c.reference, c.slug, c.tenant_id, c.joins_tenant_id, c.kind, c.name, c.issuer, c.client_id, c.sealed_secret, c.scopes, c.hosted_domains, c.assume_verified, c.authoritative, c.provision, c.default_roles, c.groups_claim, c.role_mappings, c.keep_tokens, c.hidden, c.managed_by, c.created_by, c.created_at, c.updated_at, c.disabled_at, c.version, own.disabled_at AS tenant_disabled_at
   FROM connector c LEFT JOIN tenant own ON own.id = c.tenant_id
@@ -57,6 +227,33 @@ func (q *Queries) FindConnector(ctx context.Context, reference string) (FindConn
 	return i, err
 }
 
+const findDomain = `-- name: FindDomain :one
+SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain = $2
+`
+
+type FindDomainParams struct {
+	TenantID [16]byte
+	Domain   string
+}
+
+func (q *Queries) FindDomain(ctx context.Context, arg FindDomainParams) (TenantDomain, error) {
+	row := q.db.QueryRow(ctx, findDomain, arg.TenantID, arg.Domain)
+	var i TenantDomain
+	err := row.Scan(
+		&i.TenantID,
+		&i.Domain,
+		&i.ConnectorID,
+		&i.Challenge,
+		&i.VerifiedAt,
+		&i.VerifiedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Version,
+	)
+	return i, err
+}
+
 const findRealm = `-- name: FindRealm :one
 SELECT d.tenant_id, d.domain, d.connector_id, d.challenge, d.verified_at, d.verified_by, d.created_by, d.created_at, d.updated_at, d.version, t.name, t.only_connectors FROM tenant_domain d JOIN tenant t ON t.id = d.tenant_id
  WHERE d.domain = $1 AND d.verified_at IS NOT NULL AND t.disabled_at IS NULL
@@ -97,6 +294,94 @@ func (q *Queries) HasRealms(ctx context.Context) (bool, error) {
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const leadElsewhere = `-- name: LeadElsewhere :exec
+UPDATE tenant_domain SET connector_id = NULL, version = version + 1, updated_at = now()
+ WHERE connector_id = $1 AND tenant_id <> $2
+`
+
+type LeadElsewhereParams struct {
+	ConnectorID *[16]byte
+	Joins       [16]byte
+}
+
+// Domains of tenants that the people of a connector do not belong to do not lead to it.
+func (q *Queries) LeadElsewhere(ctx context.Context, arg LeadElsewhereParams) error {
+	_, err := q.db.Exec(ctx, leadElsewhere, arg.ConnectorID, arg.Joins)
+	return err
+}
+
+const listConnectors = `-- name: ListConnectors :many
+SELECT id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by, created_by, created_at, updated_at, disabled_at, version FROM connector
+ WHERE ($1::boolean OR tenant_id = $2 OR joins_tenant_id = $2)
+   AND ($3::uuid IS NULL OR tenant_id = $3::uuid OR joins_tenant_id = $3::uuid)
+   AND (created_at, id) > ($4::timestamptz, $5::uuid)
+ ORDER BY created_at, id
+ LIMIT $6
+`
+
+type ListConnectorsParams struct {
+	ReachAll  bool
+	Reach     *[16]byte
+	TenantID  *[16]byte
+	AfterTime time.Time
+	AfterID   [16]byte
+	Page      int32
+}
+
+func (q *Queries) ListConnectors(ctx context.Context, arg ListConnectorsParams) ([]Connector, error) {
+	rows, err := q.db.Query(ctx, listConnectors,
+		arg.ReachAll,
+		arg.Reach,
+		arg.TenantID,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connector
+	for rows.Next() {
+		var i Connector
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.Slug,
+			&i.TenantID,
+			&i.JoinsTenantID,
+			&i.Kind,
+			&i.Name,
+			&i.Issuer,
+			&i.ClientID,
+			&i.SealedSecret,
+			&i.Scopes,
+			&i.HostedDomains,
+			&i.AssumeVerified,
+			&i.Authoritative,
+			&i.Provision,
+			&i.DefaultRoles,
+			&i.GroupsClaim,
+			&i.RoleMappings,
+			&i.KeepTokens,
+			&i.Hidden,
+			&i.ManagedBy,
+			&i.CreatedBy,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.DisabledAt,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listConnectorsOfTenant = `-- name: ListConnectorsOfTenant :many
@@ -142,6 +427,185 @@ func (q *Queries) ListConnectorsOfTenant(ctx context.Context, tenantID [16]byte)
 			&i.UpdatedAt,
 			&i.DisabledAt,
 			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDomains = `-- name: ListDomains :many
+SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain > $2 ORDER BY domain LIMIT $3
+`
+
+type ListDomainsParams struct {
+	TenantID [16]byte
+	After    string
+	Page     int32
+}
+
+func (q *Queries) ListDomains(ctx context.Context, arg ListDomainsParams) ([]TenantDomain, error) {
+	rows, err := q.db.Query(ctx, listDomains, arg.TenantID, arg.After, arg.Page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TenantDomain
+	for rows.Next() {
+		var i TenantDomain
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.Domain,
+			&i.ConnectorID,
+			&i.Challenge,
+			&i.VerifiedAt,
+			&i.VerifiedBy,
+			&i.CreatedBy,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listIdentitiesAt = `-- name: ListIdentitiesAt :many
+SELECT i.id, i.connector_id, i.issuer, i.subject, i.user_id, i.email, i.label, i.names, i.sealed_tokens, i.linked_at, i.last_used_at, c.name, c.kind, (c.disabled_at IS NULL AND own.disabled_at IS NULL)::boolean AS enabled
+  FROM identity i
+  JOIN connector c ON c.id = i.connector_id
+  LEFT JOIN tenant own ON own.id = c.tenant_id
+ WHERE ($1::boolean OR c.tenant_id = $2) AND i.connector_id = $3
+   AND (i.linked_at, i.id) > ($4::timestamptz, $5::uuid)
+ ORDER BY i.linked_at, i.id
+ LIMIT $6
+`
+
+type ListIdentitiesAtParams struct {
+	ReachAll    bool
+	Reach       *[16]byte
+	ConnectorID [16]byte
+	AfterTime   time.Time
+	AfterID     [16]byte
+	Page        int32
+}
+
+type ListIdentitiesAtRow struct {
+	Identity Identity
+	Name     string
+	Kind     string
+	Enabled  bool
+}
+
+func (q *Queries) ListIdentitiesAt(ctx context.Context, arg ListIdentitiesAtParams) ([]ListIdentitiesAtRow, error) {
+	rows, err := q.db.Query(ctx, listIdentitiesAt,
+		arg.ReachAll,
+		arg.Reach,
+		arg.ConnectorID,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListIdentitiesAtRow
+	for rows.Next() {
+		var i ListIdentitiesAtRow
+		if err := rows.Scan(
+			&i.Identity.ID,
+			&i.Identity.ConnectorID,
+			&i.Identity.Issuer,
+			&i.Identity.Subject,
+			&i.Identity.UserID,
+			&i.Identity.Email,
+			&i.Identity.Label,
+			&i.Identity.Names,
+			&i.Identity.SealedTokens,
+			&i.Identity.LinkedAt,
+			&i.Identity.LastUsedAt,
+			&i.Name,
+			&i.Kind,
+			&i.Enabled,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listIdentitiesOf = `-- name: ListIdentitiesOf :many
+SELECT i.id, i.connector_id, i.issuer, i.subject, i.user_id, i.email, i.label, i.names, i.sealed_tokens, i.linked_at, i.last_used_at, c.name, c.kind, (c.disabled_at IS NULL AND own.disabled_at IS NULL)::boolean AS enabled
+  FROM identity i
+  JOIN connector c ON c.id = i.connector_id
+  LEFT JOIN tenant own ON own.id = c.tenant_id
+ WHERE ($1::boolean OR c.tenant_id = $2) AND i.user_id = $3
+   AND (i.linked_at, i.id) > ($4::timestamptz, $5::uuid)
+ ORDER BY i.linked_at, i.id
+ LIMIT $6
+`
+
+type ListIdentitiesOfParams struct {
+	ReachAll  bool
+	Reach     *[16]byte
+	UserID    [16]byte
+	AfterTime time.Time
+	AfterID   [16]byte
+	Page      int32
+}
+
+type ListIdentitiesOfRow struct {
+	Identity Identity
+	Name     string
+	Kind     string
+	Enabled  bool
+}
+
+func (q *Queries) ListIdentitiesOf(ctx context.Context, arg ListIdentitiesOfParams) ([]ListIdentitiesOfRow, error) {
+	rows, err := q.db.Query(ctx, listIdentitiesOf,
+		arg.ReachAll,
+		arg.Reach,
+		arg.UserID,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListIdentitiesOfRow
+	for rows.Next() {
+		var i ListIdentitiesOfRow
+		if err := rows.Scan(
+			&i.Identity.ID,
+			&i.Identity.ConnectorID,
+			&i.Identity.Issuer,
+			&i.Identity.Subject,
+			&i.Identity.UserID,
+			&i.Identity.Email,
+			&i.Identity.Label,
+			&i.Identity.Names,
+			&i.Identity.SealedTokens,
+			&i.Identity.LinkedAt,
+			&i.Identity.LastUsedAt,
+			&i.Name,
+			&i.Kind,
+			&i.Enabled,
 		); err != nil {
 			return nil, err
 		}
@@ -202,4 +666,367 @@ func (q *Queries) ListInstallationConnectors(ctx context.Context) ([]Connector, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const listSessionsOfConnector = `-- name: ListSessionsOfConnector :many
+SELECT id FROM browser_session WHERE connector_id = $1 AND ended_at IS NULL
+`
+
+func (q *Queries) ListSessionsOfConnector(ctx context.Context, connectorID *[16]byte) ([][16]byte, error) {
+	rows, err := q.db.Query(ctx, listSessionsOfConnector, connectorID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][16]byte
+	for rows.Next() {
+		var id [16]byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockConnector = `-- name: LockConnector :one
+SELECT id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by, created_by, created_at, updated_at, disabled_at, version FROM connector WHERE ($1::boolean OR tenant_id = $2) AND id = $3 FOR UPDATE
+`
+
+type LockConnectorParams struct {
+	ReachAll bool
+	Reach    *[16]byte
+	ID       [16]byte
+}
+
+// Of those alone that somebody may change. People who come through it are waited for.
+func (q *Queries) LockConnector(ctx context.Context, arg LockConnectorParams) (Connector, error) {
+	row := q.db.QueryRow(ctx, lockConnector, arg.ReachAll, arg.Reach, arg.ID)
+	var i Connector
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Slug,
+		&i.TenantID,
+		&i.JoinsTenantID,
+		&i.Kind,
+		&i.Name,
+		&i.Issuer,
+		&i.ClientID,
+		&i.SealedSecret,
+		&i.Scopes,
+		&i.HostedDomains,
+		&i.AssumeVerified,
+		&i.Authoritative,
+		&i.Provision,
+		&i.DefaultRoles,
+		&i.GroupsClaim,
+		&i.RoleMappings,
+		&i.KeepTokens,
+		&i.Hidden,
+		&i.ManagedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.DisabledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const readConnector = `-- name: ReadConnector :one
+SELECT id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by, created_by, created_at, updated_at, disabled_at, version FROM connector
+ WHERE ($1::boolean OR tenant_id = $2 OR joins_tenant_id = $2) AND (reference = $3 OR id = $4)
+`
+
+type ReadConnectorParams struct {
+	ReachAll  bool
+	Reach     *[16]byte
+	Reference string
+	ID        [16]byte
+}
+
+func (q *Queries) ReadConnector(ctx context.Context, arg ReadConnectorParams) (Connector, error) {
+	row := q.db.QueryRow(ctx, readConnector,
+		arg.ReachAll,
+		arg.Reach,
+		arg.Reference,
+		arg.ID,
+	)
+	var i Connector
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Slug,
+		&i.TenantID,
+		&i.JoinsTenantID,
+		&i.Kind,
+		&i.Name,
+		&i.Issuer,
+		&i.ClientID,
+		&i.SealedSecret,
+		&i.Scopes,
+		&i.HostedDomains,
+		&i.AssumeVerified,
+		&i.Authoritative,
+		&i.Provision,
+		&i.DefaultRoles,
+		&i.GroupsClaim,
+		&i.RoleMappings,
+		&i.KeepTokens,
+		&i.Hidden,
+		&i.ManagedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.DisabledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const readIdentity = `-- name: ReadIdentity :one
+SELECT i.id, i.connector_id, i.issuer, i.subject, i.user_id, i.email, i.label, i.names, i.sealed_tokens, i.linked_at, i.last_used_at, c.name, c.kind, (c.disabled_at IS NULL AND own.disabled_at IS NULL)::boolean AS enabled
+  FROM identity i
+  JOIN connector c ON c.id = i.connector_id
+  LEFT JOIN tenant own ON own.id = c.tenant_id
+ WHERE ($1::boolean OR c.tenant_id = $2) AND i.user_id = $3 AND i.id = $4
+`
+
+type ReadIdentityParams struct {
+	ReachAll bool
+	Reach    *[16]byte
+	UserID   [16]byte
+	ID       [16]byte
+}
+
+type ReadIdentityRow struct {
+	Identity Identity
+	Name     string
+	Kind     string
+	Enabled  bool
+}
+
+func (q *Queries) ReadIdentity(ctx context.Context, arg ReadIdentityParams) (ReadIdentityRow, error) {
+	row := q.db.QueryRow(ctx, readIdentity,
+		arg.ReachAll,
+		arg.Reach,
+		arg.UserID,
+		arg.ID,
+	)
+	var i ReadIdentityRow
+	err := row.Scan(
+		&i.Identity.ID,
+		&i.Identity.ConnectorID,
+		&i.Identity.Issuer,
+		&i.Identity.Subject,
+		&i.Identity.UserID,
+		&i.Identity.Email,
+		&i.Identity.Label,
+		&i.Identity.Names,
+		&i.Identity.SealedTokens,
+		&i.Identity.LinkedAt,
+		&i.Identity.LastUsedAt,
+		&i.Name,
+		&i.Kind,
+		&i.Enabled,
+	)
+	return i, err
+}
+
+const saveDomain = `-- name: SaveDomain :one
+INSERT INTO tenant_domain (tenant_id, domain, connector_id, challenge, verified_at, verified_by)
+VALUES ($1, $2, $3, $4,
+        CASE WHEN $5::boolean THEN now() END, CASE WHEN $5::boolean THEN signet_actor() ELSE '' END)
+ON CONFLICT (tenant_id, domain) DO UPDATE SET
+    connector_id = excluded.connector_id, version = tenant_domain.version + 1, updated_at = now(),
+    verified_at = CASE WHEN $5::boolean THEN coalesce(tenant_domain.verified_at, now())
+                       WHEN NOT $5::boolean THEN NULL ELSE tenant_domain.verified_at END,
+    verified_by = CASE WHEN $5::boolean AND tenant_domain.verified_at IS NULL THEN signet_actor()
+                       WHEN NOT $5::boolean THEN '' ELSE tenant_domain.verified_by END
+RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version
+`
+
+type SaveDomainParams struct {
+	TenantID    [16]byte
+	Domain      string
+	ConnectorID *[16]byte
+	Challenge   string
+	Verified    *bool
+}
+
+// verified: null leaves it as it is.
+func (q *Queries) SaveDomain(ctx context.Context, arg SaveDomainParams) (TenantDomain, error) {
+	row := q.db.QueryRow(ctx, saveDomain,
+		arg.TenantID,
+		arg.Domain,
+		arg.ConnectorID,
+		arg.Challenge,
+		arg.Verified,
+	)
+	var i TenantDomain
+	err := row.Scan(
+		&i.TenantID,
+		&i.Domain,
+		&i.ConnectorID,
+		&i.Challenge,
+		&i.VerifiedAt,
+		&i.VerifiedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const serves = `-- name: Serves :one
+SELECT EXISTS (SELECT 1 FROM connector c WHERE c.id = $1 AND (c.tenant_id = $2::uuid OR c.joins_tenant_id = $2::uuid))
+`
+
+type ServesParams struct {
+	ID       [16]byte
+	TenantID [16]byte
+}
+
+// Whether people of the connector belong to the tenant.
+func (q *Queries) Serves(ctx context.Context, arg ServesParams) (bool, error) {
+	row := q.db.QueryRow(ctx, serves, arg.ID, arg.TenantID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const takeConnectorRoles = `-- name: TakeConnectorRoles :exec
+WITH mine AS (
+    DELETE FROM identity_role g USING identity i
+     WHERE i.id = g.identity_id AND i.connector_id = $1
+    RETURNING g.tenant_id, g.user_id, g.role
+)
+DELETE FROM membership_role m USING mine
+ WHERE m.tenant_id = mine.tenant_id AND m.user_id = mine.user_id AND m.role = mine.role
+   AND NOT EXISTS (SELECT 1 FROM identity_role o JOIN identity i ON i.id = o.identity_id
+                    WHERE o.tenant_id = mine.tenant_id AND o.user_id = mine.user_id AND o.role = mine.role
+                      AND i.connector_id <> $1)
+`
+
+// The roles that its identities gave, unless an identity elsewhere gives them too.
+func (q *Queries) TakeConnectorRoles(ctx context.Context, connectorID [16]byte) error {
+	_, err := q.db.Exec(ctx, takeConnectorRoles, connectorID)
+	return err
+}
+
+const updateConnector = `-- name: UpdateConnector :one
+UPDATE connector
+   SET joins_tenant_id = $1, kind = $2, name = $3, issuer = $4, client_id = $5,
+       sealed_secret = $6, scopes = $7, hosted_domains = $8, assume_verified = $9,
+       authoritative = $10, provision = $11, default_roles = $12, groups_claim = $13,
+       role_mappings = $14, keep_tokens = $15, hidden = $16, disabled_at = $17,
+       version = version + 1, updated_at = now()
+ WHERE id = $18 RETURNING id, reference, slug, tenant_id, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains, assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by, created_by, created_at, updated_at, disabled_at, version
+`
+
+type UpdateConnectorParams struct {
+	JoinsTenantID  *[16]byte
+	Kind           string
+	Name           string
+	Issuer         string
+	ClientID       string
+	SealedSecret   []byte
+	Scopes         []string
+	HostedDomains  []string
+	AssumeVerified bool
+	Authoritative  bool
+	Provision      bool
+	DefaultRoles   []string
+	GroupsClaim    string
+	RoleMappings   []byte
+	KeepTokens     bool
+	Hidden         bool
+	DisabledAt     *time.Time
+	ID             [16]byte
+}
+
+func (q *Queries) UpdateConnector(ctx context.Context, arg UpdateConnectorParams) (Connector, error) {
+	row := q.db.QueryRow(ctx, updateConnector,
+		arg.JoinsTenantID,
+		arg.Kind,
+		arg.Name,
+		arg.Issuer,
+		arg.ClientID,
+		arg.SealedSecret,
+		arg.Scopes,
+		arg.HostedDomains,
+		arg.AssumeVerified,
+		arg.Authoritative,
+		arg.Provision,
+		arg.DefaultRoles,
+		arg.GroupsClaim,
+		arg.RoleMappings,
+		arg.KeepTokens,
+		arg.Hidden,
+		arg.DisabledAt,
+		arg.ID,
+	)
+	var i Connector
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.Slug,
+		&i.TenantID,
+		&i.JoinsTenantID,
+		&i.Kind,
+		&i.Name,
+		&i.Issuer,
+		&i.ClientID,
+		&i.SealedSecret,
+		&i.Scopes,
+		&i.HostedDomains,
+		&i.AssumeVerified,
+		&i.Authoritative,
+		&i.Provision,
+		&i.DefaultRoles,
+		&i.GroupsClaim,
+		&i.RoleMappings,
+		&i.KeepTokens,
+		&i.Hidden,
+		&i.ManagedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.DisabledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const verifyDomain = `-- name: VerifyDomain :one
+UPDATE tenant_domain SET verified_at = now(), verified_by = 'dns', version = version + 1, updated_at = now()
+ WHERE tenant_id = $1 AND domain = $2 RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version
+`
+
+type VerifyDomainParams struct {
+	TenantID [16]byte
+	Domain   string
+}
+
+func (q *Queries) VerifyDomain(ctx context.Context, arg VerifyDomainParams) (TenantDomain, error) {
+	row := q.db.QueryRow(ctx, verifyDomain, arg.TenantID, arg.Domain)
+	var i TenantDomain
+	err := row.Scan(
+		&i.TenantID,
+		&i.Domain,
+		&i.ConnectorID,
+		&i.Challenge,
+		&i.VerifiedAt,
+		&i.VerifiedBy,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Version,
+	)
+	return i, err
 }

@@ -26,6 +26,26 @@ func (q *Queries) DeleteExpiredSessions(ctx context.Context, batch int32) (int64
 	return result.RowsAffected(), nil
 }
 
+const endGrantsOfSessions = `-- name: EndGrantsOfSessions :exec
+WITH families AS (
+    UPDATE refresh_family SET revoked_at = now() WHERE session_id = ANY ($3::uuid[]) AND NOT offline AND revoked_at IS NULL
+)
+INSERT INTO revocation (kind, subject, expires_at) SELECT 'session', unnest($1::text[]), now() + $2::interval
+ON CONFLICT (kind, subject) DO NOTHING
+`
+
+type EndGrantsOfSessionsParams struct {
+	Subjects []string
+	Keep     pgtype.Interval
+	Ids      [][16]byte
+}
+
+// As EndSessionGrants, for many; subjects are their names.
+func (q *Queries) EndGrantsOfSessions(ctx context.Context, arg EndGrantsOfSessionsParams) error {
+	_, err := q.db.Exec(ctx, endGrantsOfSessions, arg.Subjects, arg.Keep, arg.Ids)
+	return err
+}
+
 const endSession = `-- name: EndSession :execrows
 UPDATE browser_session SET ended_at = now() WHERE id = $1 AND ended_at IS NULL
 `
@@ -63,6 +83,16 @@ func (q *Queries) EndSessionGrants(ctx context.Context, arg EndSessionGrantsPara
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const endSessions = `-- name: EndSessions :exec
+UPDATE browser_session SET ended_at = now() WHERE id = ANY ($1::uuid[]) AND ended_at IS NULL
+`
+
+// As EndSession, for many.
+func (q *Queries) EndSessions(ctx context.Context, ids [][16]byte) error {
+	_, err := q.db.Exec(ctx, endSessions, ids)
+	return err
 }
 
 const findSession = `-- name: FindSession :one

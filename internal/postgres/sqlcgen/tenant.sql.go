@@ -285,17 +285,18 @@ func (q *Queries) SpendTenantCodes(ctx context.Context, tenantID [16]byte) error
 }
 
 const updateTenant = `-- name: UpdateTenant :one
-UPDATE tenant SET slug = $1, name = $2, attributes = $3,
-       disabled_at = $4, version = version + 1, updated_at = now()
- WHERE id = $5 RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors
+UPDATE tenant SET slug = $1, name = $2, attributes = $3, only_connectors = $4,
+       disabled_at = $5, version = version + 1, updated_at = now()
+ WHERE id = $6 RETURNING id, slug, name, created_at, disabled_at, version, updated_at, attributes, access_version, only_connectors
 `
 
 type UpdateTenantParams struct {
-	Slug       string
-	Name       string
-	Attributes []byte
-	DisabledAt *time.Time
-	ID         [16]byte
+	Slug           string
+	Name           string
+	Attributes     []byte
+	OnlyConnectors bool
+	DisabledAt     *time.Time
+	ID             [16]byte
 }
 
 func (q *Queries) UpdateTenant(ctx context.Context, arg UpdateTenantParams) (Tenant, error) {
@@ -303,6 +304,7 @@ func (q *Queries) UpdateTenant(ctx context.Context, arg UpdateTenantParams) (Ten
 		arg.Slug,
 		arg.Name,
 		arg.Attributes,
+		arg.OnlyConnectors,
 		arg.DisabledAt,
 		arg.ID,
 	)
