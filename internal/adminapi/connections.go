@@ -83,6 +83,15 @@ func (a *API) testDraft(ctx context.Context, actor admin.Actor, in *struct{ Body
 	if err != nil {
 		return nil, err
 	}
+	var of string
+	if !c.Tenant.IsZero() {
+		t, err := a.Tenants.Find(ctx, actor.Reach(), c.Tenant.String())
+		if err != nil {
+			return nil, err
+		}
+		of = t.Slug
+	}
+	c.Reference = connector.ReferenceFor(of, c.Slug) // for the addresses to register
 	return a.test(ctx, actor, c, secret.New(in.Body.ClientSecret))
 }
 

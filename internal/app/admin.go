@@ -1,6 +1,8 @@
 package app
 
 import (
+	"net"
+
 	"github.com/signet-id/signet/internal/adminapi"
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/maillink"
@@ -10,6 +12,10 @@ import (
 // administration is the admin API over this replica's rooms.
 func (r *rooms) administration(o Options) *adminapi.API {
 	issuer, links := o.Config.Issuer, o.Config.Links
+	resolver := o.Resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
 	return adminapi.New(adminapi.Config{
 		Callers: r.issuer,
 		Audit:   r.recorder,
@@ -36,6 +42,10 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Members:     r.db.Members(),
 		Roles:       r.db.Roles(),
 		Templates:   r.db.Templates(),
+
+		Keeper:   r.keeper,
+		Tester:   r.upstreams,
+		Resolver: resolver,
 
 		Invitations:     r.db.Invitations(),
 		MailLinks:       r.db.MailLinks(),

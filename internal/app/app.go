@@ -40,13 +40,15 @@ import (
 	"github.com/signet-id/signet/internal/upstream"
 )
 
-// Options is what Run needs; Ready is optional.
+// Options is what Run needs; Ready and Resolver are optional.
 type Options struct {
 	Config config.Config
 	Log    *slog.Logger
 	Build  telemetry.Build
 	Now    func() time.Time
 	Ready  func(Addresses) // called once both listeners answer
+
+	Resolver adminapi.Resolver // looks up what tenants prove domains by; nil: this machine's
 }
 
 // Addresses are where the app listens; ports that were 0 are known here.
@@ -118,6 +120,7 @@ type rooms struct {
 	subjects   *directory.Cache
 	upstreams  *upstream.Providers
 	connectors *connector.Cache // the providers that people sign in through
+	keeper     *connector.Keeper
 	recorder   *audit.Recorder
 	letters    *mail.Writer
 	postman    *postman.Postman // nil without a mail server
@@ -175,8 +178,9 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		cutoffs:    revocation.NewRegister(db.Grants(), heard, o.Now),
 		subjects:   directory.NewCache(db.Directory(), heard, o.Now),
 		connectors: connector.NewCache(db.Providers()),
+		keeper:     keeper,
 		upstreams: upstream.New(upstream.Config{
-			URL: c.Issuer, Client: outbound.New(outbound.Config{Allow: c.Outbound.Allow}), Secrets: connector.NewKeeper(envelopes),
+			URL: c.Issuer, Client: outbound.New(outbound.Config{Allow: c.Outbound.Allow}), Secrets: keeper,
 			Observer: metrics, Now: o.Now, Log: o.Log,
 		}),
 		hasher:   hasher,

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ type options struct {
 	now      func() time.Time
 	extra    installation.Installation
 	mailbox  *Mailbox
+	names    Names
 }
 
 // With sets an environment variable of the configuration.
@@ -61,6 +63,22 @@ func With(name, value string) Option { return func(o *options) { o.settings[name
 
 // WithDatabase uses a database that the caller made, already migrated.
 func WithDatabase(dsn string) Option { return func(o *options) { o.dsn = dsn } }
+
+// Names are the TXT records that the application finds: none but these, by names without the dot at
+// their end.
+type Names func(name string) ([]string, error)
+
+// LookupTXT implements adminapi.Resolver.
+func (n Names) LookupTXT(_ context.Context, name string) ([]string, error) {
+	return n(strings.TrimSuffix(name, "."))
+}
+
+func noNames(name string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+// WithNames answers the look-ups of the application.
+func WithNames(n Names) Option { return func(o *options) { o.names = n } }
 
 // WithClock replaces the clock.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
@@ -74,7 +92,7 @@ func WithInstallation(i installation.Installation) Option { return func(o *optio
 // Start runs an application until the test ends.
 func Start(t testing.TB, opts ...Option) *App {
 	t.Helper()
-	o := options{now: time.Now, settings: map[string]string{
+	o := options{now: time.Now, names: noNames, settings: map[string]string{
 		"SIGNET_KEYS_MASTER":        MasterKey,
 		"SIGNET_OPS_LISTEN":         "127.0.0.1:0",
 		"SIGNET_DATABASE_MAX_CONNS": "12",
@@ -129,6 +147,8 @@ func Start(t testing.TB, opts ...Option) *App {
 			Build:  telemetry.Build{Version: "test"},
 			Now:    o.now,
 			Ready:  func(at app.Addresses) { ready <- at },
+
+			Resolver: o.names,
 		})
 	}()
 	t.Cleanup(func() {
