@@ -55,7 +55,7 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch _, err := i.Passwords.FindPassword(ctx, u.ID); {
 	case err == nil:
-		p.ChangePasswordURL = pathPassword
+		p.Ways.PasswordURL, p.Ways.HasPassword = pathPassword, true
 	case !errors.Is(err, errdefs.ErrNotFound):
 		return err
 	}

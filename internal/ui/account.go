@@ -3,10 +3,11 @@ package ui
 // Account shows a person what Signet knows of them. Its form signs out.
 type Account struct {
 	Frame
-	Person            Person
-	Memberships       []Membership
-	Notice            Notice
-	ChangePasswordURL string // empty: no password to change
+	Person      Person
+	Memberships []Membership
+	Notice      Notice
+	ProfileURL  string // where they change what is said of them
+	Ways        Ways
 	// Verify asks for a message that verifies the address; without an action it is verified, or
 	// no message can be sent.
 	Verify  Form

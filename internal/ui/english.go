@@ -14,6 +14,7 @@ func English() Text {
 	t.Time.OneSecond, t.Time.Seconds = "1 second", "{n} seconds"
 	t.Time.OneMinute, t.Time.Minutes = "1 minute", "{n} minutes"
 	t.Time.OneHour, t.Time.Hours = "1 hour", "{n} hours"
+	t.Time.Date = "2 January 2006"
 
 	t.SignIn.Title = "Sign in"
 	t.SignIn.ToClient = "to continue to {client}"
@@ -49,6 +50,9 @@ func English() Text {
 	t.Notices.Linking = "Sign in to link the two."
 	t.Notices.Cancelled = "You did not finish signing in at {provider}. Try again, or use another way."
 	t.Notices.VerificationSent = "We have sent you a link. Open it to verify your e-mail address."
+	t.Notices.IdentityLinked = "Done. From now on you can sign in that way, too."
+	t.Notices.IdentityRemoved = "It is removed. You can no longer sign in that way."
+	t.Notices.ProfileSaved = "Your profile is saved."
 	t.Notices.UseOther = "Sign in with the account you want to use."
 
 	t.ChooseAccount.Title = "Choose an account"
@@ -107,11 +111,44 @@ func English() Text {
 	t.Account.Title = "Your account"
 	t.Account.Tenants = "Organizations"
 	t.Account.NoTenants = "You do not belong to an organization yet. An administrator can invite you."
-	t.Account.Security = "Security"
-	t.Account.ChangePassword = "Change password"
+	t.Account.Profile = "Edit your profile"
 	t.Account.SignOut = "Sign out"
 	t.Account.Unverified = "Your e-mail address is not verified yet."
 	t.Account.Verify = "Send a link to verify it"
+
+	w := &t.Ways
+	w.Title = "Ways to sign in"
+	w.Password, w.ChangePassword = "Password", "Change"
+	w.PasswordOff = "Your organization lets you sign in through its own provider only."
+	w.NoPassword, w.SetPassword = "You have none.", "Set a password"
+	w.Linked, w.LastUsed = "Linked on {date}", "last used on {date}"
+	w.Off = "Switched off at the moment. Ask your administrator."
+	w.Remove = "Remove"
+	w.Only = "This is the only way to sign in to your account. Add another one before you remove it."
+	w.Connect = "Add {connector}"
+
+	r := &t.RemoveIdentity
+	r.Title = "Remove a way to sign in"
+	r.Heading = "Remove {connector}?"
+	r.What = "You will no longer be able to sign in to your account here through {connector}. Wherever else you are signed in that way, you will be signed out."
+	r.Roles = "Roles that {connector} gave you in your organizations go, too. Your account at {connector} stays as it is."
+	r.Submit, r.Keep = "Remove", "Keep it"
+	r.OnlyTitle = "{connector} is your only way to sign in"
+	r.OnlyWhat = "Without it, nobody could get into your account, not even you."
+	r.OnlyDo = "Set a password first. Then you can remove it."
+	r.OnlyConnect = "Add another way to sign in on your account page first. Then you can remove it."
+
+	e := &t.Profile
+	e.Title = "Your profile"
+	e.Lead = "The applications that you sign in to can see this."
+	e.Name, e.GivenName, e.FamilyName = "Name", "Given name", "Family name"
+	e.Language, e.NoLanguage = "Language", "Not set"
+	e.LanguageHint = "We write to you in it where we can, and applications may use it."
+	e.SyncedOne = "{connector} keeps this up to date each time you sign in through it. What you change here stays as you write it."
+	e.SyncedMany = "The providers that you sign in through keep this up to date. What you change here stays as you write it."
+	e.Save, e.Summary = "Save", "Your profile was not saved"
+	e.BadName = "Use at most {n} characters."
+	e.BadLanguage = "Choose one of the languages."
 
 	c := &t.ChangePassword
 	c.Title = "Change password"

@@ -23,6 +23,8 @@ func (r *Renderer) funcs() template.FuncMap {
 		"rule":     r.text.passwordProblem,
 		"scope":    r.text.scope,
 		"fill":     fill,
+		"day":      func(t time.Time) string { return t.UTC().Format(r.text.Time.Date) },
+		"flaw":     r.text.profileProblem,
 	}
 }
 

@@ -33,7 +33,19 @@ func states() []state {
 		scopes = []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "orders:write", Description: "Create and change orders for you"}, {Name: "offline_access"}}
 		both   = []Provider{{Label: "Google", Action: "/upstream/google"}, {Label: "GitHub", Action: "/upstream/github"}}
 		roles  = []string{"owner", "billing"}
+		day    = time.Date(2026, 5, 3, 9, 30, 0, 0, time.UTC)
+		ways   = Ways{PasswordURL: "/account/password", HasPassword: true}
+		google = Identity{Connector: "Google", Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9), RemoveURL: "/account/identities/remove?identity=1"}
+		github = Identity{Connector: "GitHub", Label: "ada-l", LinkedAt: day, LastUsedAt: day.Add(time.Hour), RemoveURL: "/account/identities/remove?identity=2"}
+		acme   = Identity{Connector: "Acme Okta", Label: "ada@acme.test", LinkedAt: day, LastUsedAt: day, Off: true, RemoveURL: "/account/identities/remove?identity=3"}
+		only   = Identity{Connector: "Google", Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9)}
 	)
+	adding := func(names ...string) (out []Connect) {
+		for _, n := range names {
+			out = append(out, Connect{Connector: n, Form: Form{Action: "/account/identities/connect", Hidden: []Hidden{{FieldConnector, "x"}}}})
+		}
+		return out
+	}
 	tenants := []TenantChoice{{"ten_1", "Acme Inc.", roles}, {"ten_2", "Globex Corporation", []string{"viewer"}}, {"ten_3", "Initech", nil}}
 	all := []state{
 		{"sign-in", 200, SignIn{Frame: frame, Form: form, Client: orders}},
@@ -73,15 +85,33 @@ func states() []state {
 		{"error-expired", 400, Error{Status: 400, Reason: ReasonExpired, RequestID: "01JD6M3T5V9QK2R8W4XZ", Back: Link{"https://orders.acme.test/", "Acme Orders"}}},
 		{"error-hostile", 400, Error{Status: 400, Code: hostile, Description: hostile, RequestID: hostile, Back: Link{"data:text/html,x", hostile}}},
 		{"error-long", 400, Error{Status: 400, Code: endless, Description: endless, RequestID: endless, Back: Link{"https://a.test/", endless}}},
-		{"account", 200, Account{Person: ada, Memberships: []Membership{{"Acme Inc.", roles}, {"Globex Corporation", []string{"viewer"}}, {"Initech", nil}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"account", 200, Account{Person: ada, Memberships: []Membership{{"Acme Inc.", roles}, {"Globex Corporation", []string{"viewer"}}, {"Initech", nil}}, Ways: ways, SignOut: form}},
 		{"account-changed", 200, Account{Person: Person{Email: "grace@globex.test"}, Notice: NoticePasswordChanged, SignOut: form}},
-		{"account-long", 200, Account{Person: Person{Name: endless, Email: endless + "@acme.test"}, Memberships: []Membership{{endless, []string{endless}}}, ChangePasswordURL: "/account/password", SignOut: form}},
-		{"account-rtl", 200, Account{Frame: arabic, Person: layla, Memberships: []Membership{{"شركة أكمي", roles}, {"Globex", roles}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"account-long", 200, Account{Person: Person{Name: endless, Email: endless + "@acme.test"}, Memberships: []Membership{{endless, []string{endless}}}, Ways: ways, SignOut: form}},
+		{"account-rtl", 200, Account{Frame: arabic, Person: layla, Memberships: []Membership{{"شركة أكمي", roles}, {"Globex", roles}}, Ways: ways, SignOut: form}},
+		{"account-identities", 200, Account{Person: ada, ProfileURL: "/account/profile", Notice: NoticeIdentityLinked, Memberships: []Membership{{"Acme Inc.", roles}}, SignOut: form, Ways: Ways{PasswordURL: "/account/password", HasPassword: true, Identities: []Identity{google, github, acme}, Connect: adding("Partner Inc", "GitLab")}}},
+		{"account-only-identity", 200, Account{Person: ada, ProfileURL: "/account/profile", Notice: NoticeProfileSaved, SignOut: form, Ways: Ways{PasswordURL: "/password/forgot", Identities: []Identity{only}, Connect: adding("GitHub")}}},
+		{"account-password-off", 200, Account{Person: ada, ProfileURL: "/account/profile", Notice: NoticeIdentityRemoved, Memberships: []Membership{{"Acme Inc.", roles}}, SignOut: form, Ways: Ways{PasswordURL: "/account/password", HasPassword: true, PasswordOff: true, Identities: []Identity{{Connector: "Acme Okta", Label: "ada@acme.test", LinkedAt: day, LastUsedAt: day}}}}},
+		{"account-identities-long", 200, Account{Person: Person{Name: endless, Email: endless}, ProfileURL: "/account/profile", SignOut: form, Ways: Ways{PasswordURL: "/account/password", HasPassword: true, Identities: []Identity{{Connector: endless, Label: endless, LinkedAt: day, LastUsedAt: day, RemoveURL: "/r"}, {Connector: "Okta", Label: endless, LinkedAt: day, LastUsedAt: day.AddDate(1, 0, 0)}}, Connect: adding(endless)}}},
+		{"account-identities-rtl", 200, Account{Frame: arabic, Person: layla, ProfileURL: "/account/profile", SignOut: form, Ways: Ways{PasswordURL: "/account/password", HasPassword: true, Identities: []Identity{google, {Connector: "شركة أكمي", Label: "ليلى", LinkedAt: day, LastUsedAt: day, RemoveURL: "/r"}}, Connect: adding("GitHub", "شركة")}}},
+		{"account-identities-hostile", 200, Account{Person: Person{Name: hostile, Email: hostile}, ProfileURL: "/account/profile", SignOut: form, Ways: Ways{Identities: []Identity{{Connector: hostile, Icon: "//evil.test/x.png", Label: hostile, LinkedAt: day, LastUsedAt: day, RemoveURL: "/r"}}, Connect: adding(hostile)}}},
+		{"remove-identity", 200, RemoveIdentity{Form: form, Identity: google, BackURL: "/account"}},
+		{"remove-identity-only", 409, RemoveIdentity{Identity: only, Only: true, PasswordURL: "/password/forgot", BackURL: "/account"}},
+		{"remove-identity-only-without-password", 409, RemoveIdentity{Identity: only, Only: true, BackURL: "/account"}},
+		{"remove-identity-long", 200, RemoveIdentity{Form: form, Identity: Identity{Connector: endless, Label: endless}, BackURL: "/account"}},
+		{"remove-identity-rtl", 200, RemoveIdentity{Frame: arabic, Form: form, Identity: google, BackURL: "/account"}},
+		{"remove-identity-hostile", 200, RemoveIdentity{Form: form, Identity: Identity{Connector: hostile, Icon: "//evil.test/x.png", Label: hostile}, BackURL: "/account"}},
+		{"profile", 200, Profile{Form: form, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Locale: "en-GB", Synced: []string{"Google"}, BackURL: "/account"}},
+		{"profile-alone", 200, Profile{Form: form, Name: "Ada", Locale: "cy", BackURL: "/account"}},
+		{"profile-problems", 400, Profile{Form: form, Name: endless, GivenName: "Ada", Locale: "x", Problems: []string{FieldName, FieldLocale}, Synced: []string{"Google", "GitHub"}, BackURL: "/account"}},
+		{"profile-rtl", 200, Profile{Frame: arabic, Form: form, Name: layla.Name, Locale: "ar", Synced: []string{"Google", "GitHub"}, BackURL: "/account"}},
+		{"profile-hostile", 200, Profile{Form: form, Name: hostile, GivenName: hostile, FamilyName: hostile, Locale: hostile, Synced: []string{hostile}, BackURL: "/account"}},
+		{"profile-long", 200, Profile{Form: form, Name: "Ada", Synced: []string{endless}, BackURL: "/account"}},
 		{"password", 200, ChangePassword{Form: form, Person: ada, MinLength: 15, BackURL: "/account"}},
 		{"password-problems", 400, ChangePassword{Form: form, Person: ada, MinLength: 15, BackURL: "/account", Problems: []PasswordProblem{PasswordWrongCurrent, PasswordTooShort}}},
 		{"password-throttled", 429, ChangePassword{Form: form, Person: ada, MinLength: 15, Problems: []PasswordProblem{PasswordThrottled}}},
 		{"password-done", 200, ChangePassword{Form: form, Person: ada, Done: true, BackURL: "/account"}},
-		{"account-unverified", 200, Account{Person: ada, Notice: NoticeVerificationSent, Verify: form, Memberships: []Membership{{"Acme Inc.", roles}}, ChangePasswordURL: "/account/password", SignOut: form}},
+		{"account-unverified", 200, Account{Person: ada, Notice: NoticeVerificationSent, Verify: form, Memberships: []Membership{{"Acme Inc.", roles}}, Ways: ways, SignOut: form}},
 		{"sign-in-invited", 200, SignIn{Form: form, Email: "ada@acme.test", Notice: NoticeInvited, ForgotURL: "/password/forgot"}},
 		{"sign-in-reset", 200, SignIn{Form: form, Client: orders, Notice: NoticePasswordReset, ForgotURL: "/password/forgot", Providers: both}},
 		{"invitation-join", 200, Invitation{Form: form, Step: InvitationJoin, Tenant: "Acme Inc.", Inviter: Person{Name: "Grace Hopper"}, Roles: roles, Email: ada.Email, Person: ada}},

@@ -27,7 +27,7 @@ type meta struct {
 func pageNames() []string {
 	return []string{
 		"sign_in", "choose_account", "choose_tenant", "not_member", "consent", "sign_out", "signed_out",
-		"error", "account", "change_password", "home", "form_post",
+		"error", "account", "remove_identity", "profile", "change_password", "home", "form_post",
 		"invitation", "forgot_password", "reset_password", "verify_email",
 		"upstream_failed", "link_identity",
 	}
@@ -107,6 +107,9 @@ const (
 	NoticeJoined           Notice = "joined"            // success: an invitation was accepted
 	NoticeVerificationSent Notice = "verification_sent" // success: look at the mailbox
 	NoticeVerifying        Notice = "verifying"         // sign in to verify an address
+	NoticeIdentityLinked   Notice = "identity_linked"   // success: they can sign in through a provider
+	NoticeIdentityRemoved  Notice = "identity_removed"  // success: they can do so no longer
+	NoticeProfileSaved     Notice = "profile_saved"     // success
 	NoticeLinking          Notice = "linking"           // sign in to link an identity
 	NoticeCancelled        Notice = "cancelled"         // the person came back from a provider without signing in
 )
@@ -114,7 +117,8 @@ const (
 // Good reports whether the notice is a success.
 func (n Notice) Good() bool {
 	switch n {
-	case NoticePasswordChanged, NoticeOtherSignedOut, NoticePasswordReset, NoticeJoined, NoticeVerificationSent:
+	case NoticePasswordChanged, NoticeOtherSignedOut, NoticePasswordReset, NoticeJoined, NoticeVerificationSent,
+		NoticeIdentityLinked, NoticeIdentityRemoved, NoticeProfileSaved:
 		return true
 	}
 	return false
@@ -130,6 +134,11 @@ const (
 	FieldCurrentPassword = "current_password"
 	FieldNewPassword     = "new_password"
 	FieldName            = "name"
+	FieldGivenName       = "given_name"
+	FieldFamilyName      = "family_name"
+	FieldLocale          = "locale"
+	FieldIdentity        = "identity"
+	FieldConnector       = "connector"
 )
 
 // Values of the buttons named FieldDecision, and of FieldAccount for somebody new.

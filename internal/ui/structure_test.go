@@ -127,6 +127,10 @@ func structureFaults(d document, script string) []string {
 			if !labelled[attr(n, "id")] || attr(n, "autocomplete") == "" || attr(n, "name") == "" {
 				bad("input %q lacks a label, a name or autocomplete", attr(n, "id"))
 			}
+		case "select":
+			if !labelled[attr(n, "id")] || attr(n, "autocomplete") == "" || attr(n, "name") == "" {
+				bad("select %q lacks a label, a name or autocomplete", attr(n, "id"))
+			}
 		case "form":
 			if attr(n, "method") != "post" || attr(n, "action") == "" {
 				bad("a form that does not post to a named action")
@@ -194,7 +198,7 @@ func TestTheStructureCheckNoticesEachFault(t *testing.T) {
 	for _, broken := range []string{
 		`<h1>two</h1>`, `<p style="color:red">x</p>`, `<p onclick="x()">x</p>`, `<style>p{}</style>`,
 		`<script>alert(1)</script>`, `<script src="/x.js"></script>`, `<img src="https://x.test/a.png" alt="">`,
-		`<link rel="stylesheet" href="//x.test/a.css">`, `<input id="a" name="a" autocomplete="off">`,
+		`<link rel="stylesheet" href="//x.test/a.css">`, `<input id="a" name="a" autocomplete="off">`, `<select id="a" name="a" autocomplete="off"></select>`,
 		`<form action="/x"></form>`, `<button>x</button>`, `<a href="/x"></a>`, `<p id="a"></p><p id="a"></p>`,
 		`<p aria-describedby="gone">x</p>`, `<a target="_blank" href="/x">x</a>`, `<svg></svg>`,
 		`<a href="#ZgotmplZ">x</a>`,

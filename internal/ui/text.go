@@ -11,6 +11,7 @@ type Text struct {
 	}
 	Time struct {
 		OneSecond, Seconds, OneMinute, Minutes, OneHour, Hours string
+		Date                                                   string // a layout of package time
 	}
 	SignIn struct {
 		Title, ToClient, ToProduct, Submit, Forgot, Or, Provider   string
@@ -21,6 +22,7 @@ type Text struct {
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
 		PasswordReset, Invited, Joined, VerificationSent, Verifying                   string
+		IdentityLinked, IdentityRemoved, ProfileSaved                                 string
 		Linking, Cancelled                                                            string
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
@@ -39,8 +41,19 @@ type Text struct {
 	SignedOut struct{ Title, Lead, Back, SignIn string }
 	Errors    Errors
 	Account   struct {
-		Title, Tenants, NoTenants, Security, ChangePassword, SignOut string
-		Unverified, Verify                                           string
+		Title, Tenants, NoTenants, SignOut, Unverified, Verify, Profile string
+	}
+	Ways struct {
+		Title, Password, ChangePassword, PasswordOff, NoPassword, SetPassword string
+		Linked, LastUsed, Off, Remove, Only, Connect                          string
+	}
+	RemoveIdentity struct {
+		Title, Heading, What, Roles, Submit, Keep string
+		OnlyTitle, OnlyWhat, OnlyDo, OnlyConnect  string
+	}
+	Profile struct {
+		Title, Lead, Name, GivenName, FamilyName, Language, LanguageHint, NoLanguage string
+		SyncedOne, SyncedMany, Save, Summary, BadName, BadLanguage                   string
 	}
 	ChangePassword struct {
 		Title, Lead, Current, New, Submit, Back, Summary, Done, DoneHint string
@@ -96,7 +109,9 @@ func (t *Text) notice(n Notice) string {
 		NoticeOtherSignedOut: t.Notices.OtherSignedOut, NoticeAccountSwitched: t.Notices.UseOther,
 		NoticePasswordReset: t.Notices.PasswordReset, NoticeInvited: t.Notices.Invited, NoticeJoined: t.Notices.Joined,
 		NoticeVerificationSent: t.Notices.VerificationSent, NoticeVerifying: t.Notices.Verifying,
-		NoticeLinking: t.Notices.Linking, NoticeCancelled: t.Notices.Cancelled,
+		NoticeIdentityLinked: t.Notices.IdentityLinked, NoticeIdentityRemoved: t.Notices.IdentityRemoved,
+		NoticeProfileSaved: t.Notices.ProfileSaved,
+		NoticeLinking:      t.Notices.Linking, NoticeCancelled: t.Notices.Cancelled,
 	}[n]
 }
 
@@ -134,6 +149,14 @@ func (t *Text) passwordProblem(min int, problem PasswordProblem) string {
 		PasswordRepetitive: c.Repetitive, PasswordUnusable: c.Unusable, PasswordPersonal: c.Personal, PasswordSame: c.Same,
 		NameMissing: t.Invitation.NameMissing,
 	}[problem]
+}
+
+// profileProblem says what is wrong with a field of the profile.
+func (t *Text) profileProblem(field string) string {
+	if field == FieldLocale {
+		return t.Profile.BadLanguage
+	}
+	return fill(t.Profile.BadName, maxName)
 }
 
 func (t *Text) scope(s Scope) string {
