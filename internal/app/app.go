@@ -228,6 +228,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		Sessions:    db.Sessions(),
 		Endings:     db.Sessions(),
 		People:      db.Directory(),
+		Profiles:    db.Users(),
 		Passwords:   db.Directory(),
 		Consents:    db.Grants(),
 		Invitations: db.Invitations(),

@@ -1,12 +1,10 @@
 package interaction
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/signet-id/signet/internal/directory"
-	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
 	"github.com/signet-id/signet/internal/ui"
 )
@@ -40,7 +38,8 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := ui.Account{
-		Person: person(u),
+		Frame:  ui.Frame{FormTargets: i.abroad()},
+		Person: person(u), ProfileURL: pathProfile,
 		Notice: accountNotice(query),
 		SignOut: ui.Form{
 			Action: pathLogoutConfirm,
@@ -53,10 +52,7 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	for _, m := range memberships {
 		p.Memberships = append(p.Memberships, ui.Membership{Tenant: m.Tenant.Name, Roles: m.Roles})
 	}
-	switch _, err := i.Passwords.FindPassword(ctx, u.ID); {
-	case err == nil:
-		p.Ways.PasswordURL, p.Ways.HasPassword = pathPassword, true
-	case !errors.Is(err, errdefs.ErrNotFound):
+	if p.Ways, err = i.waysOf(ctx, u, memberships); err != nil {
 		return err
 	}
 	i.render(w, r, http.StatusOK, p)
@@ -69,6 +65,12 @@ func accountNotice(query url.Values) ui.Notice {
 		return ui.NoticeJoined
 	case query.Has(fieldSent):
 		return ui.NoticeVerificationSent
+	case query.Has(fieldLinked):
+		return ui.NoticeIdentityLinked
+	case query.Has(fieldRemoved):
+		return ui.NoticeIdentityRemoved
+	case query.Has(fieldSaved):
+		return ui.NoticeProfileSaved
 	}
 	return ui.NoticeNone
 }

@@ -97,7 +97,7 @@ func (i *Interaction) connect(w http.ResponseWriter, r *http.Request) error {
 	if !v.signedIn() {
 		return redirect(w, pathLogin)
 	}
-	c, err := i.findConnector(r.Context(), form.Get(fieldConnector))
+	c, err := i.findConnector(r.Context(), form.Get(ui.FieldConnector))
 	if err != nil {
 		return err
 	}

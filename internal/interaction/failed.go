@@ -40,7 +40,7 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 	}
 	if !y.user.IsZero() {
 		p.BackURL, p.ToAccount = pathAccount, true
-		p.Retry = ui.Form{Action: pathConnect, Hidden: []ui.Hidden{{Name: fieldConnector, Value: c.Reference}}}
+		p.Retry = ui.Form{Action: pathConnect, Hidden: []ui.Hidden{{Name: ui.FieldConnector, Value: c.Reference}}}
 	}
 	switch {
 	case page == ui.UpstreamOff || p.Reason == ui.UpstreamSignedOut:

@@ -19,20 +19,21 @@ import (
 
 // Names of the fields that the pages carry along.
 const (
-	fieldFlow   = "flow"
-	fieldSwitch = "switch" // words only: another account was asked for
-	fieldAgain  = "again"  // whoever is signed in proves it anew
-	fieldCookie = "cookie" // words only: a cookie was set in the answer before
-	fieldReset  = "reset"  // words only: the password was reset
-	fieldSent   = "sent"   // words only: a message is on its way
-	fieldJoined = "joined" // words only: an invitation was accepted
-	fieldLinked = "linked" // words only: an identity was linked
+	fieldFlow    = "flow"
+	fieldSwitch  = "switch"  // words only: another account was asked for
+	fieldAgain   = "again"   // whoever is signed in proves it anew
+	fieldCookie  = "cookie"  // words only: a cookie was set in the answer before
+	fieldReset   = "reset"   // words only: the password was reset
+	fieldSent    = "sent"    // words only: a message is on its way
+	fieldJoined  = "joined"  // words only: an invitation was accepted
+	fieldLinked  = "linked"  // words only: an identity was linked
+	fieldRemoved = "removed" // words only: an identity was unlinked
+	fieldSaved   = "saved"   // words only: the profile was changed
 
 	// fieldVia names the connector that the person has just come back from: nobody is sent there
 	// again without having asked. With fieldCancelled they came back of their own will.
 	fieldVia       = "via"
 	fieldCancelled = "cancelled"
-	fieldConnector = "connector" // to connect: its reference
 
 	fieldToken        = "token"        // the secret of a mailed link
 	fieldInvitation   = "invitation"   // that of the invitation to go on with

@@ -444,7 +444,7 @@ func TestEveryPostIsRefusedFromOtherSites(t *testing.T) {
 			posts = append(posts, route.Pattern)
 		}
 	}
-	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/upstream/{connector}", "/account/identities/connect", "/login/link", "/logout/confirm", "/account/password", "/account/verification",
+	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/upstream/{connector}", "/account/identities/connect", "/login/link", "/logout/confirm", "/account/profile", "/account/identities/remove", "/account/password", "/account/verification",
 		"/password/forgot", "/password/reset", "/email/verify", "/invitation"}
 	if !slices.Equal(posts, want) {
 		t.Errorf("routes %v", posts)

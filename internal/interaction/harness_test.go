@@ -1,6 +1,7 @@
 package interaction_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -23,7 +24,9 @@ import (
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/installation"
 	"github.com/signet-id/signet/internal/interaction"
@@ -163,7 +166,9 @@ func (c *counts) SignIn(result string) {
 // site is a running interaction on a database of its own.
 type site struct {
 	url    string
+	dsn    string
 	db     *postgres.DB
+	keeper *connector.Keeper
 	in     *interaction.Interaction
 	issuer *fakeIssuer
 	trail  *trail
@@ -181,10 +186,11 @@ type option func(*interaction.Config)
 func newSite(t *testing.T, options ...option) *site {
 	t.Helper()
 	ctx := context.Background()
-	db, err := postgres.Open(ctx, postgres.Config{URL: pgtest.New(t), MaxConns: 4})
+	dsn := pgtest.New(t)
+	db, err := postgres.Open(ctx, postgres.Config{URL: dsn, MaxConns: 4})
 	check(t, err)
 	t.Cleanup(db.Close)
-	s := &site{db: db, issuer: &fakeIssuer{}, counts: &counts{n: map[string]int{}}}
+	s := &site{dsn: dsn, db: db, keeper: connector.NewKeeper(sealing(t)), issuer: &fakeIssuer{}, counts: &counts{n: map[string]int{}}}
 	s.hasher, err = password.New(password.Config{})
 	check(t, err)
 	encoded, err := s.hasher.Hash(ctx, secret.New(goodPassword))
@@ -206,7 +212,9 @@ func newSite(t *testing.T, options ...option) *site {
 	check(t, err)
 	cfg := interaction.Config{
 		URL: s.url, Issuer: s.issuer, Pages: pages, Clients: db.Clients(), Sessions: db.Sessions(), Endings: db.Sessions(),
-		People: people{db.Directory()}, Passwords: db.Directory(), Consents: db.Grants(), Limiter: limiter, Hasher: s.hasher,
+		People: people{db.Directory()}, Profiles: db.Users(), Passwords: db.Directory(), Consents: db.Grants(),
+		Connectors: db.Providers(), Attempts: db.Attempts(s.keeper), Identities: db.Identities(s.keeper),
+		Limiter: limiter, Hasher: s.hasher,
 		Rules: rules, MinPassword: password.DefaultMin, Audit: s.trail, Observer: s.counts,
 		FlowMAC: mac("flow"), LogoutMAC: mac("logout"), DeviceMAC: mac("device"),
 		Lifetimes: session.Lifetimes{Idle: 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
@@ -221,6 +229,14 @@ func newSite(t *testing.T, options ...option) *site {
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
+}
+
+// sealing is an envelope under a master key of the tests.
+func sealing(t *testing.T) *envelope.Envelope {
+	t.Helper()
+	m, err := envelope.NewMaster(bytes.Repeat([]byte("m"), envelope.KeySize))
+	check(t, err)
+	return envelope.New(m)
 }
 
 // mux serves the routes, and stands in for the issuer's two: their validated requests arrive

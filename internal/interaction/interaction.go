@@ -15,7 +15,8 @@
 //	flow.go      from a validated request to its answer, step by step
 //	signin.go    e-mail and password
 //	session.go   the session and its cookie; device.go the known-device cookie
-//	logout.go, account.go, password.go
+//	logout.go, account.go, profile.go, password.go
+//	identities.go  how somebody can sign in, as they see and change it
 //	invitation.go, forgot.go, verification.go: what mailed links lead to; letter.go
 //	upstream.go  what is needed to sign in through other providers; depart.go the way there,
 //	callback.go the way back, link.go two accounts that are one person's, failed.go why it did not
@@ -89,6 +90,13 @@ type People interface {
 	FindTenant(ctx context.Context, reference string) (directory.Tenant, error)
 }
 
+// Profiles stores what people say of themselves.
+type Profiles interface {
+	// UpdateProfile stores p and e, or nothing when p says what was said before. Faults of fields are
+	// errdefs.FieldErrors; the error is errdefs.ErrNotFound for an account that is gone or disabled.
+	UpdateProfile(ctx context.Context, user id.User, p directory.Profile, e audit.Event) error
+}
+
 // Passwords stores password hashes.
 type Passwords interface {
 	FindPassword(ctx context.Context, user id.User) (directory.Credential, error)
@@ -143,6 +151,7 @@ type Config struct {
 	Sessions    Sessions
 	Endings     Endings
 	People      People
+	Profiles    Profiles
 	Passwords   Passwords
 	Consents    Consents
 	Invitations Invitations
@@ -221,9 +230,11 @@ const (
 	pathConsent       = "/consent"
 	pathLink          = "/login/link" // below /upstream it could be the path of a connector
 	pathUpstream      = "/upstream/{connector}"
-	pathConnect       = "/account/identities/connect"
 	pathAccount       = "/account"
 	pathPassword      = "/account/password"
+	pathProfile       = "/account/profile"
+	pathUnlink        = "/account/identities/remove"
+	pathConnect       = "/account/identities/connect"
 	pathVerification  = "/account/verification"
 	pathForgot        = "/password/forgot"
 	pathReset         = "/password/reset"
@@ -267,6 +278,10 @@ func (i *Interaction) Routes() []Route {
 		post(pathLogoutConfirm, i.confirmLogout),
 		get(pathLogoutDone, i.signedOut),
 		get(pathAccount, i.account),
+		get(pathProfile, i.profileForm),
+		post(pathProfile, i.changeProfile),
+		get(pathUnlink, i.unlinkForm),
+		post(pathUnlink, i.unlink),
 		get(pathPassword, i.passwordForm),
 		post(pathPassword, i.changePassword),
 		post(pathVerification, i.sendVerification),

@@ -14,7 +14,7 @@ func English() Text {
 	t.Time.OneSecond, t.Time.Seconds = "1 second", "{n} seconds"
 	t.Time.OneMinute, t.Time.Minutes = "1 minute", "{n} minutes"
 	t.Time.OneHour, t.Time.Hours = "1 hour", "{n} hours"
-	t.Time.Date = "2 January 2006"
+	t.Time.Date = "2 Jan 2006"
 
 	t.SignIn.Title = "Sign in"
 	t.SignIn.ToClient = "to continue to {client}"
@@ -119,9 +119,9 @@ func English() Text {
 	w := &t.Ways
 	w.Title = "Ways to sign in"
 	w.Password, w.ChangePassword = "Password", "Change"
-	w.PasswordOff = "Your organization lets you sign in through its own provider only."
+	w.PasswordOff = "Your organization asks you to sign in through its own provider."
 	w.NoPassword, w.SetPassword = "You have none.", "Set a password"
-	w.Linked, w.LastUsed = "Linked on {date}", "last used on {date}"
+	w.Linked, w.LastUsed = "Linked {date}", "last used {date}"
 	w.Off = "Switched off at the moment. Ask your administrator."
 	w.Remove = "Remove"
 	w.Only = "This is the only way to sign in to your account. Add another one before you remove it."
@@ -130,8 +130,8 @@ func English() Text {
 	r := &t.RemoveIdentity
 	r.Title = "Remove a way to sign in"
 	r.Heading = "Remove {connector}?"
-	r.What = "You will no longer be able to sign in to your account here through {connector}. Wherever else you are signed in that way, you will be signed out."
-	r.Roles = "Roles that {connector} gave you in your organizations go, too. Your account at {connector} stays as it is."
+	r.What = "You can then no longer sign in here through {connector}. Other browsers in which you did are signed out."
+	r.Roles = "Roles that you have through it go, too. Your account at {connector} stays as it is."
 	r.Submit, r.Keep = "Remove", "Keep it"
 	r.OnlyTitle = "{connector} is your only way to sign in"
 	r.OnlyWhat = "Without it, nobody could get into your account, not even you."

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,11 @@ type state struct {
 // states are all pages in all states worth looking at; the tests of this package hold for
 // every one of them.
 func states() []state {
+	pictures, err := loadAssets()
+	if err != nil {
+		panic(err)
+	}
+	icon := (&Renderer{assets: pictures}).ProviderIcon
 	var (
 		orders = Client{Name: "Acme Orders"}
 		ada    = Person{Name: "Ada Lovelace", Email: "ada@acme.test"}
@@ -31,14 +37,14 @@ func states() []state {
 		arabic = Frame{Lang: "ar", Dir: RTL}
 		layla  = Person{Name: "ليلى الحداد", Email: "layla@example.test"}
 		scopes = []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "orders:write", Description: "Create and change orders for you"}, {Name: "offline_access"}}
-		both   = []Provider{{Label: "Google", Action: "/upstream/google"}, {Label: "GitHub", Action: "/upstream/github"}}
+		both   = []Provider{{Label: "Google", Action: "/upstream/google", Icon: icon("google")}, {Label: "GitHub", Action: "/upstream/github", Icon: icon("github")}}
 		roles  = []string{"owner", "billing"}
 		day    = time.Date(2026, 5, 3, 9, 30, 0, 0, time.UTC)
 		ways   = Ways{PasswordURL: "/account/password", HasPassword: true}
-		google = Identity{Connector: "Google", Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9), RemoveURL: "/account/identities/remove?identity=1"}
-		github = Identity{Connector: "GitHub", Label: "ada-l", LinkedAt: day, LastUsedAt: day.Add(time.Hour), RemoveURL: "/account/identities/remove?identity=2"}
+		google = Identity{Connector: "Google", Icon: icon("google"), Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9), RemoveURL: "/account/identities/remove?identity=1"}
+		github = Identity{Connector: "GitHub", Icon: icon("github"), Label: "ada-l", LinkedAt: day, LastUsedAt: day.Add(time.Hour), RemoveURL: "/account/identities/remove?identity=2"}
 		acme   = Identity{Connector: "Acme Okta", Label: "ada@acme.test", LinkedAt: day, LastUsedAt: day, Off: true, RemoveURL: "/account/identities/remove?identity=3"}
-		only   = Identity{Connector: "Google", Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9)}
+		only   = Identity{Connector: "Google", Icon: icon("google"), Label: "ada@gmail.test", LinkedAt: day, LastUsedAt: day.AddDate(0, 4, 9)}
 	)
 	adding := func(names ...string) (out []Connect) {
 		for _, n := range names {
@@ -52,6 +58,11 @@ func states() []state {
 		{"sign-in-own", 200, SignIn{Form: form}},
 		{"sign-in-prefilled", 200, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Notice: NoticeSignInAgain}},
 		{"sign-in-providers", 200, SignIn{Form: form, Client: orders, Providers: both}},
+		{"sign-in-provider", 200, SignIn{Form: form, Client: orders, ForgotURL: "/password/forgot", Providers: both[:1]}},
+		{"sign-in-eight-providers", 200, SignIn{Form: form, Client: orders, ForgotURL: "/password/forgot", Providers: slices.Concat(both, []Provider{
+			{Label: "Partner Inc", Action: "/upstream/a"}, {Label: "Acme Okta", Action: "/upstream/b"}, {Label: "Initech Entra ID", Action: "/upstream/c"},
+			{Label: "Vereinigte Stadtwerke und Verkehrsbetriebe der Region Rhein-Neckar", Action: "/upstream/d"}, {Label: "login.globex.example", Action: "/upstream/e"}, {Label: "日本語", Action: "/upstream/f"},
+		})}},
 		{"sign-in-mismatch", 401, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Problem: ProblemMismatch}},
 		{"sign-in-missing", 400, SignIn{Form: form, Client: orders, Problem: ProblemMissing}},
 		{"sign-in-locked", 429, SignIn{Form: form, Client: orders, Email: "ada@acme.test", Problem: ProblemThrottled, RetryAfter: 3*time.Minute + 10*time.Second}},
