@@ -23,7 +23,7 @@ const leeway = time.Minute
 type received struct {
 	*openID
 	set    *jwks.Set
-	types  []string             // of the header that are accepted
+	types  []string             // of the header that are accepted, besides none
 	check  func(o object) error // what is demanded of the claims besides times
 	claims object
 	why    error
@@ -43,7 +43,7 @@ func (r *received) verify(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, connector.Fail(connector.BadToken, err, "the token cannot be read: it has to be a compact JWS of at most %d bytes, signed with RS256, ES256 or EdDSA", keys.MaxTokenSize)
 	}
-	if !u.IsType(r.types...) {
+	if u.Type != "" && !u.IsType(r.types...) {
 		return nil, connector.Fail(connector.BadToken, nil, "the token is of another kind: its typ is %s", clip(u.Type))
 	}
 	key, err := r.key(ctx, u)
@@ -102,7 +102,7 @@ func (r *received) refusal(err error) error {
 // verifyIDToken returns the claims of an ID token that is the answer to this sign-in (OpenID Connect
 // Core 1.0 §3.1.3.7).
 func (o *openID) verifyIDToken(ctx context.Context, set *jwks.Set, t connector.Tokens, r connector.Return) (object, error) {
-	token := &received{openID: o, set: set, types: []string{"", "JWT"}, check: func(claims object) error {
+	token := &received{openID: o, set: set, types: []string{"JWT"}, check: func(claims object) error {
 		if err := o.checkParties(claims); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (o *openID) verifyLogout(ctx context.Context, token string) (connector.Logo
 	if err != nil {
 		return connector.Logout{}, err
 	}
-	r := &received{openID: o, set: set, types: []string{"", "JWT", "logout+jwt"}, check: o.checkLogout}
+	r := &received{openID: o, set: set, types: []string{"JWT", "logout+jwt"}, check: o.checkLogout}
 	if _, err := o.verifier(r).VerifyLogout(ctx, token); err != nil {
 		return connector.Logout{}, r.refusal(err)
 	}
