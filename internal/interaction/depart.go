@@ -224,9 +224,6 @@ func (i *Interaction) abroad() []string {
 
 // offer puts the buttons of providers on the sign-in page of s, or of no request at all.
 func (i *Interaction) offer(r *http.Request, s *step, p *ui.SignIn) {
-	if i.Connectors == nil {
-		return
-	}
 	query := r.URL.Query()
 	p.Providers = i.providers(r.Context(), s, query.Get(fieldVia))
 	if len(p.Providers) > 0 {

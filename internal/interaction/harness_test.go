@@ -175,6 +175,8 @@ type site struct {
 	counts *counts
 	offset atomic.Int64
 	hasher *password.Hasher
+	// declared are the connectors of a federation.
+	declared []connector.Declaration
 }
 
 func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
@@ -213,7 +215,9 @@ func newSite(t *testing.T, options ...option) *site {
 	cfg := interaction.Config{
 		URL: s.url, Issuer: s.issuer, Pages: pages, Clients: db.Clients(), Sessions: db.Sessions(), Endings: db.Sessions(),
 		People: people{db.Directory()}, Profiles: db.Users(), Passwords: db.Directory(), Consents: db.Grants(),
-		Connectors: db.Providers(), Attempts: db.Attempts(s.keeper), Identities: db.Identities(s.keeper),
+		Connectors: db.Providers(), Upstreams: &provider{}, Attempts: db.Attempts(s.keeper), Identities: db.Identities(s.keeper),
+		UpstreamEndings: db.Identities(s.keeper),
+
 		Limiter: limiter, Hasher: s.hasher,
 		Rules: rules, MinPassword: password.DefaultMin, Audit: s.trail, Observer: s.counts,
 		FlowMAC: mac("flow"), LogoutMAC: mac("logout"), DeviceMAC: mac("device"),
