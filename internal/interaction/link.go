@@ -55,8 +55,9 @@ func (i *Interaction) linkForm(w http.ResponseWriter, r *http.Request) error {
 		return i.linkVoid(w, r, err)
 	}
 	p := ui.LinkIdentity{
-		Frame: i.frameOf(l.way), Form: carrying(pathLink, l.token), Provider: l.connector.Name,
-		Identity: l.Proof.Profile.Label(), Email: l.owner.Email, BackURL: l.way.signInURL(nil),
+		Frame: i.frameOf(l.way), Form: carrying(pathLink, l.token),
+		Identity: ui.Identity{Connector: l.connector.Name, Icon: i.Pages.ProviderIcon(string(l.connector.Kind)), Label: l.Proof.Profile.Label()},
+		Email:    l.owner.Email, BackURL: l.way.signInURL(nil),
 	}
 	if l.visit.signedIn() {
 		p.Person = person(l.user)

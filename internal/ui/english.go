@@ -47,7 +47,7 @@ func English() Text {
 	t.Notices.Invited = "Sign in to accept the invitation."
 	t.Notices.Joined = "Welcome. You have joined the organization."
 	t.Notices.Verifying = "Sign in to verify your e-mail address."
-	t.Notices.Linking = "Sign in to link the two."
+	t.Notices.Linking = "Sign in to your account to link it."
 	t.Notices.Cancelled = "You did not finish signing in at {provider}. Try again, or use another way."
 	t.Notices.VerificationSent = "We have sent you a link. Open it to verify your e-mail address."
 	t.Notices.IdentityLinked = "Done. From now on you can sign in that way, too."
@@ -225,7 +225,7 @@ func English() Text {
 	l.SignInFirst = "Sign in as {email} first, to show that the account is yours."
 	l.SignIn = "Sign in to link"
 	l.Switch = "Use another account"
-	l.Means = "From then on whoever signs in to this account at {provider} is signed in to yours here. You can take that back on your account page."
+	l.Means = "From then on, whoever signs in at {provider} as {identity} gets into this account. You can undo it on your account page."
 	l.Submit = "Link and continue"
 
 	t.Home.Title = "One sign-in for your applications"
@@ -256,27 +256,27 @@ func englishUpstream() Upstream {
 		Expired: ErrorText{"This sign-in has expired",
 			"It took too long, was finished already, or began in another browser.", "Start again from here, or go back to the application."},
 		Refused: ErrorText{"{provider} did not sign you in",
-			"It turned the request down without saying more that would help you.", "Try again, or sign in another way. If it keeps happening, tell your administrator the request number below."},
+			"It turned our request down.", "Try again, or sign in another way. If it keeps happening, tell your administrator the request number below."},
 		NotFresh: ErrorText{"{provider} did not ask you to sign in again",
 			"This needs you to prove once more who you are.", "Sign out at {provider} and try again, or sign in another way."},
 		Domain: ErrorText{"This account cannot be used here",
-			"Only accounts of certain organizations at {provider} are let in.", "Use your account of the organization."},
+			"Only accounts of certain organizations at {provider} are let in.", "Use the account that your organization gave you."},
 		NoAddress: ErrorText{"{provider} knows no verified address of yours",
 			"We need an e-mail address that it has verified.", "Verify your address at {provider} and try again."},
 		Unknown: ErrorText{"There is no account for you here",
 			"You are signed in at {provider}, but nobody has given you an account here.", "Use another account, or ask your administrator to invite you."},
 		Unvouched: ErrorText{"We cannot make an account for you",
-			"{provider} does not vouch for an e-mail address of yours that we could rely on.", "Verify your address at {provider}, use another account, or ask your administrator to invite you."},
+			"We need an e-mail address of yours that {provider} can vouch for.", "Verify your address at {provider}, use another account, or ask your administrator to invite you."},
 		Disabled: ErrorText{"Your account is disabled",
 			"You are signed in at {provider}, but your account here has been disabled.", "Ask your administrator, or use another account."},
-		Taken: ErrorText{"That is linked to another account",
-			"Somebody else here signs in with this account at {provider}.", "Use another account at {provider}, or sign in with the account here that it is linked to."},
+		Taken: ErrorText{"This is linked to another account",
+			"Another account here is linked to this account at {provider}.", "Use another account at {provider}, or sign in here to the account that it is linked to."},
 		Off: ErrorText{"Signing in with {provider} is switched off",
 			"Nobody can sign in that way at the moment.", "Sign in another way, or ask your administrator."},
 		Ours: ErrorText{"Something went wrong",
 			"This is our fault, not yours and not that of {provider}.", "Please try again. If it keeps happening, tell support the request number below."},
 		SignedOut: ErrorText{"You have been signed out meanwhile",
-			"Nothing was linked.", "Sign in again, then link {provider} on your account page."},
+			"Nothing was linked.", "Sign in again, then add {provider} on your account page."},
 		LinkVoid: ErrorText{"This page no longer works",
 			"It took too long, it was finished already, or it was opened in another browser.", "Sign in again to start over."},
 	}

@@ -71,8 +71,7 @@ func (p UpstreamFailed) describe(t *Text) (meta, error) {
 type LinkIdentity struct {
 	Frame
 	Form     Form
-	Provider string
-	Identity string // by which people recognise it
+	Identity Identity
 	Email    string // of the account
 	Person   Person // who is signed in; zero: nobody
 	// SignInURL leads to signing in to the account.
