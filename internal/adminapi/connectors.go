@@ -278,9 +278,6 @@ func (a *API) createConnector(ctx context.Context, actor admin.Actor, in *create
 	return made("/connectors/"+c.ID.String(), c.Version, replayed, a.connectorFor(actor)(c)), err
 }
 
-// errElsewhere is about connectors that are not declared here.
-var errElsewhere = errdefs.Say(errdefs.ErrConflict, nil, "The settings of the server declare this connector. Change it there.")
-
 func (a *API) updateConnector(ctx context.Context, actor admin.Actor, in *updateConnector) (*single[Connector], error) {
 	c, err := a.managedConnector(ctx, actor, in.OfConnector)
 	if err != nil {
@@ -301,9 +298,6 @@ func (a *API) updateConnector(ctx context.Context, actor admin.Actor, in *update
 		act.Event.Detail["disabled"] = strconv.FormatBool(*d)
 	}
 	c, err = a.Connectors.Update(ctx, act, c.ID, func(c *connector.Connector) error {
-		if c.ManagedBy != "" {
-			return errElsewhere
-		}
 		if in.Body.JoinsTenantID != nil {
 			c.Joins = joins
 		}
@@ -349,9 +343,6 @@ func (a *API) deleteConnector(ctx context.Context, actor admin.Actor, in *struct
 },
 ) (*none, error) {
 	c, err := a.managedConnector(ctx, actor, in.OfConnector)
-	if err == nil && c.ManagedBy != "" {
-		err = errElsewhere
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
-	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
 )
@@ -163,11 +161,6 @@ func (a *API) updateTenant(ctx context.Context, actor admin.Actor, in *updateTen
 			return nil, err
 		}
 	}
-	if b.OnlyConnectors != nil && *b.OnlyConnectors && !t.OnlyConnectors {
-		if err := a.enterable(ctx, t.ID); err != nil {
-			return nil, err
-		}
-	}
 	act := a.act(ctx, actor, audit.TenantUpdated, t.ID, t.ID.String(), map[string]string{"fields": fields(b)})
 	if act.IfVersion, err = in.version(); err != nil {
 		return nil, err
@@ -186,21 +179,6 @@ func (a *API) updateTenant(ctx context.Context, actor admin.Actor, in *updateTen
 	a.ForgetEverybody()
 	a.ForgetConnectors()
 	return one(t.Version, tenantOf(t)), err
-}
-
-// enterable refuses to leave passwords out where there is no other way in.
-func (a *API) enterable(ctx context.Context, tenant id.Tenant) error {
-	p := admin.Page{Limit: 200}
-	for {
-		l, err := a.Connectors.List(ctx, admin.Reach{All: true}, tenant, p)
-		if err != nil || slices.ContainsFunc(l.Items, connector.Connector.Enabled) {
-			return err
-		}
-		if l.Next == "" {
-			return admin.Conflict("only_connectors", "nobody could enter: the tenant has no connector that is enabled")
-		}
-		p.After = l.Next
-	}
 }
 
 func (a *API) deleteTenant(ctx context.Context, actor admin.Actor, in *struct {

@@ -171,6 +171,10 @@ func holdings(t *testing.T, a *apptest.App) (real names, telling []string) {
 	exec("INSERT INTO permission (audience, slug) VALUES ('https://own.acme.example', 'vault:open')")
 	exec("INSERT INTO client (id, tenant_id, name, auth_method, redirect_uris, grant_types) VALUES ('acme-web', $1, 'Acme Web', 'client_secret_basic', '{https://web.acme.example/cb}', '{authorization_code}')", tenant)
 	exec("INSERT INTO client_secret (client_id, hash, id) VALUES ('acme-web', '\\x0000000000000000000000000000000000000000000000000000000000000000', $1)", secretID.UUID())
+	connector, identity := id.NewConnector(time.Now()), id.NewIdentity(time.Now())
+	exec("INSERT INTO connector (id, reference, slug, tenant_id, kind, name, issuer, client_id, sealed_secret) VALUES ($1, 'acme.okta', 'okta', $2, 'oidc', 'Acme''s Okta', 'https://acme.okta.example', 'signet-at-okta', '\\x01')", connector.UUID(), tenant)
+	exec("INSERT INTO tenant_domain (tenant_id, domain, connector_id, challenge, verified_at, verified_by) VALUES ($1, 'mail.acme.example', $2, 'a-challenge-of-theirs', now(), 'dns')", tenant, connector.UUID())
+	exec("INSERT INTO identity (id, connector_id, issuer, subject, user_id, label, sealed_tokens) SELECT $1, $2, 'https://acme.okta.example', 'subject-at-okta', id, 'grace.h', '\\x01' FROM user_account WHERE email_normalized = '"+apptest.Grace+"'", identity.UUID(), connector.UUID())
 	grace := id.UserFromUUID(read("SELECT id FROM user_account WHERE email_normalized = '" + apptest.Grace + "'"))
 	grant := id.GrantFromUUID(read("SELECT id FROM refresh_family WHERE client_id = 'acme-spa'"))
 	session := id.SessionFromUUID(read("SELECT s.id FROM browser_session s JOIN user_account u ON u.id = s.user_id WHERE u.email_normalized = '" + apptest.Grace + "' ORDER BY s.created_at LIMIT 1"))
@@ -178,9 +182,11 @@ func holdings(t *testing.T, a *apptest.App) (real names, telling []string) {
 		"tenant": "acme", "user": grace.String(), "role": "clerk", "invitation": invitation.String(), "resource_server": server.String(),
 		"client": "acme-web", "secret": secretID.String(), "grant": grant.String(), "session": session.String(), "slug": "vault:open",
 		"permission": "vault:open", "template": "no-template", "audience": "https://own.acme.example", "email": apptest.Grace,
-		"auth_method": "none", "redirect_uri": "https://sample.example/cb",
+		"auth_method": "none", "redirect_uri": "https://sample.example/cb", "connector": "acme.okta", "identity": identity.String(),
+		"domain": "mail.acme.example", "kind": "oidc", "issuer": "http://127.0.0.1:1",
 	}
 	telling = []string{
+		"acme.okta", connector.String(), identity.String(), "signet-at-okta", "subject-at-okta", "grace.h", "a-challenge-of-theirs",
 		`"acme"`, "Acme", apptest.Grace, "Grace", grace.String(), invitation.String(), server.String(), secretID.String(), grant.String(),
 		session.String(), "acme-web", "acme-spa", "vault:open", "own.acme.example", "joan@", id.TenantFromUUID(tenant).String(), `"clerk"`,
 	}
@@ -195,7 +201,8 @@ func unknown() names {
 		"resource_server": id.NewResourceServer(now).String(), "client": "nobody-web", "secret": id.NewClientSecret(now).String(),
 		"grant": id.NewGrant(now).String(), "session": id.NewSession(now).String(), "slug": "nobody:open", "permission": "nobody:open",
 		"template": "no-template", "audience": "https://own.nobody.example", "email": "nobody-at-all@acme.example",
-		"auth_method": "none", "redirect_uri": "https://sample.example/cb",
+		"auth_method": "none", "redirect_uri": "https://sample.example/cb", "connector": "nobody.okta", "identity": id.NewIdentity(now).String(),
+		"domain": "mail.nobody.example", "kind": "oidc", "issuer": "http://127.0.0.1:1",
 	}
 }
 
@@ -293,7 +300,8 @@ func state(t *testing.T, a *apptest.App) string {
 	for table, where := range map[string]string{
 		"tenant": "slug = 'acme'", "user_account": "email LIKE '%@acme.example' AND email NOT LIKE 'sample%'", "membership": "", "membership_role": "", "role": "", "role_permission": "", "role_inclusion": "",
 		"resource_server": "audience = 'https://own.acme.example'", "permission": "audience = 'https://own.acme.example'",
-		"client": "", "invitation": "", "refresh_family": "", "browser_session": "user_id IN (SELECT id FROM user_account WHERE email = '" + apptest.Grace + "')",
+		"client": "", "invitation": "", "connector": "", "tenant_domain": "",
+		"identity": "user_id IN (SELECT id FROM user_account WHERE email = '" + apptest.Grace + "')", "refresh_family": "", "browser_session": "user_id IN (SELECT id FROM user_account WHERE email = '" + apptest.Grace + "')",
 	} {
 		if where == "" {
 			where = "tenant_id = (SELECT id FROM tenant WHERE slug = 'acme')"
