@@ -75,6 +75,7 @@ type Membership struct {
 type Among struct {
 	Tenant    id.Tenant // this one alone
 	Reference string    // the one with this slug or identifier alone
+	Open      bool      // those alone that a password is enough for
 }
 
 // Permission is something a resource server lets people do: a slug such as "orders:read"

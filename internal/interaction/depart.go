@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/secret"
@@ -225,8 +227,10 @@ func (i *Interaction) abroad() []string {
 // offer puts the buttons of providers on the sign-in page of s, or of no request at all.
 func (i *Interaction) offer(r *http.Request, s *step, p *ui.SignIn) {
 	query := r.URL.Query()
-	p.Providers = i.providers(r.Context(), s, query.Get(fieldVia))
-	if len(p.Providers) > 0 {
+	if p.Step != ui.SignInThrough {
+		p.Providers = i.providers(r.Context(), s, query.Get(fieldVia))
+	}
+	if len(p.Providers) > 0 || p.Step == ui.SignInEmail {
 		p.FormTargets = append(p.FormTargets, i.abroad()...)
 	}
 	if !query.Has(fieldCancelled) {
@@ -241,10 +245,13 @@ func (i *Interaction) offer(r *http.Request, s *step, p *ui.SignIn) {
 // tenant that the request is for. via names one more, that the person has just come back from.
 func (i *Interaction) providers(ctx context.Context, s *step, via string) []ui.Provider {
 	listed, err := i.Connectors.ListConnectors(ctx, id.Tenant{})
-	if tenant := i.tenantOf(ctx, s); err == nil && !tenant.IsZero() {
-		var own []connector.Connector
-		own, err = i.Connectors.ListConnectors(ctx, tenant)
-		listed = append(append([]connector.Connector{}, listed...), own...)
+	if err == nil && s != nil {
+		var tenant directory.Tenant
+		if tenant, err = i.tenantOf(ctx, *s); err == nil && !tenant.ID.IsZero() {
+			var own []connector.Connector
+			own, err = i.Connectors.ListConnectors(ctx, tenant.ID)
+			listed = append(slices.Clone(listed), own...)
+		}
 	}
 	if err != nil { // there is the password
 		i.Log.ErrorContext(ctx, "connectors could not be listed", "error", err)
@@ -270,18 +277,17 @@ func (i *Interaction) provider(c connector.Connector) ui.Provider {
 }
 
 // tenantOf is the tenant that a request names, or whose own client sent it; zero for none.
-func (i *Interaction) tenantOf(ctx context.Context, s *step) id.Tenant {
-	switch {
-	case s == nil:
-		return id.Tenant{}
-	case !s.client.Tenant.IsZero():
-		return s.client.Tenant
-	case asked(s.req.Organization) == "":
-		return id.Tenant{}
+func (i *Interaction) tenantOf(ctx context.Context, s step) (directory.Tenant, error) {
+	reference := asked(s.req.Organization)
+	if !s.client.Tenant.IsZero() {
+		reference = s.client.Tenant.String()
 	}
-	t, err := i.People.FindTenant(ctx, s.req.Organization)
-	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
-		i.Log.ErrorContext(ctx, "tenant of a request could not be found", "error", err)
+	if reference == "" {
+		return directory.Tenant{}, nil
 	}
-	return t.ID
+	t, err := i.People.FindTenant(ctx, reference)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return directory.Tenant{}, nil
+	}
+	return t, err
 }

@@ -23,6 +23,7 @@ const (
 	fieldSwitch  = "switch"  // words only: another account was asked for
 	fieldAgain   = "again"   // whoever is signed in proves it anew
 	fieldCookie  = "cookie"  // words only: a cookie was set in the answer before
+	fieldLocal   = "local"   // words only: with a password, although addresses lead elsewhere
 	fieldReset   = "reset"   // words only: the password was reset
 	fieldSent    = "sent"    // words only: a message is on its way
 	fieldJoined  = "joined"  // words only: an invitation was accepted
@@ -186,7 +187,7 @@ func (i *Interaction) show(w http.ResponseWriter, r *http.Request, s step, query
 	case authorization.Done, authorization.Fail:
 		return i.answer(w, r, s)
 	case authorization.SignIn:
-		return i.showSignIn(w, r, http.StatusOK, &s, ui.SignIn{Email: hint(s.req), Notice: signInNotice(s, query)})
+		return i.beginSignIn(w, r, s, query)
 	}
 	u, err := i.People.FindUser(r.Context(), s.visit.session.User)
 	if err != nil {
@@ -313,16 +314,21 @@ func (i *Interaction) chooseAccount(w http.ResponseWriter, r *http.Request) erro
 	return i.proceed(w, r, s.req, "") // somebody else has signed in meanwhile: ask again
 }
 
-// switchAccount makes signing in the next step, as if the request came now and with
-// prompt=login. Nobody is signed out until somebody else has signed in.
+// switchAccount makes signing in the next step. Nobody is signed out until somebody else has signed
+// in.
 func (i *Interaction) switchAccount(w http.ResponseWriter, r *http.Request, req authorization.Request) error {
+	return i.proceed(w, r, i.asOther(req), fieldSwitch)
+}
+
+// asOther returns req as if it came now and with prompt=login, for whoever comes.
+func (i *Interaction) asOther(req authorization.Request) authorization.Request {
 	if !req.Prompts(authorization.PromptLogin) {
 		req.Prompt = append(slices.Clone(req.Prompt), authorization.PromptLogin)
 	}
 	req.ArrivedAt = i.Now()
 	req.LoginHint = "" // it named the account that is not wanted
 	req.Settled = authorization.Settled{}
-	return i.proceed(w, r, req, fieldSwitch)
+	return req
 }
 
 // chooseTenant records the pick (POST /login/tenant). Only what Next offers can be picked.

@@ -354,7 +354,7 @@ func TestABrokenOrExpiredRequestShowsAPageThatExplains(t *testing.T) {
 	}
 	for name, flow := range flows {
 		b.get("/login?flow="+flow).want(http.StatusBadRequest, "")
-		for _, path := range []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent"} {
+		for _, path := range []string{"/login", "/login/address", "/login/account", "/login/tenant", "/login/membership", "/consent"} {
 			p := b.post(path, url.Values{"flow": {flow}, "email": {"bob@acme.example"}, "password": {goodPassword}})
 			if p.status != http.StatusBadRequest {
 				t.Errorf("%s: POST %s: %d", name, path, p.status)
@@ -444,7 +444,7 @@ func TestEveryPostIsRefusedFromOtherSites(t *testing.T) {
 			posts = append(posts, route.Pattern)
 		}
 	}
-	want := []string{"/login", "/login/account", "/login/tenant", "/login/membership", "/consent", "/upstream/{connector}", "/account/identities/connect", "/login/link", "/logout/confirm", "/account/profile", "/account/identities/remove", "/account/password", "/account/verification",
+	want := []string{"/login", "/login/address", "/login/account", "/login/tenant", "/login/membership", "/consent", "/upstream/{connector}", "/account/identities/connect", "/login/link", "/logout/confirm", "/account/profile", "/account/identities/remove", "/account/password", "/account/verification",
 		"/password/forgot", "/password/reset", "/email/verify", "/invitation"}
 	if !slices.Equal(posts, want) {
 		t.Errorf("routes %v", posts)

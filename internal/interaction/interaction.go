@@ -9,11 +9,11 @@
 //
 // The pending request travels sealed through the browser. Every handler opens it, asks Next
 // afresh and acts only on the step that is really due; what the browser says merely fills that
-// step in. A POST never ends in a page save to show a mistake: it redirects to GET /login,
-// where the next step is worked out anew.
+// step in. A POST never ends in a page save to show a mistake, or to ask for the password of an
+// address that no URL shall hold: it redirects to GET /login, where the next step is worked out anew.
 //
 //	flow.go      from a validated request to its answer, step by step
-//	signin.go    e-mail and password
+//	signin.go    e-mail and password; realm.go who is sent elsewhere instead
 //	session.go   the session and its cookie; device.go the known-device cookie
 //	logout.go, account.go, profile.go, password.go
 //	identities.go  how somebody can sign in, as they see and change it
@@ -136,7 +136,7 @@ type Recorder interface {
 
 // Observer counts.
 type Observer interface {
-	SignIn(result string) // success, failure, throttled or busy
+	SignIn(result string) // success, failure, refused, throttled or busy
 	// UpstreamSignIn counts the end of a sign-in through a connector: success, or a
 	// connector.Reason.
 	UpstreamSignIn(connector, result string)
@@ -224,6 +224,7 @@ func New(c Config) (*Interaction, error) {
 const (
 	pathHome          = "/"
 	pathLogin         = "/login"
+	pathLoginAddress  = "/login/address"
 	pathLoginAccount  = "/login/account"
 	pathLoginTenant   = "/login/tenant"
 	pathNotMember     = "/login/membership"
@@ -264,6 +265,7 @@ func (i *Interaction) Routes() []Route {
 		get("/{$}", i.home),
 		get(pathLogin, i.login),
 		post(pathLogin, i.signIn),
+		post(pathLoginAddress, i.identify),
 		post(pathLoginAccount, i.chooseAccount),
 		post(pathLoginTenant, i.chooseTenant),
 		post(pathNotMember, i.leaveOrSwitch),

@@ -49,6 +49,9 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 		}
 		p.Notice, p.Email = ui.NoticeSignInAgain, u.Email
 	}
+	if err := i.firstStep(r.Context(), &p, way{next: next}, query); err != nil {
+		return err
+	}
 	return i.showSignIn(w, r, http.StatusOK, nil, p)
 }
 
@@ -124,12 +127,16 @@ func (n next) form() ui.Form {
 
 // showSignIn renders the sign-in page of s, or of no request at all.
 func (i *Interaction) showSignIn(w http.ResponseWriter, r *http.Request, status int, s *step, p ui.SignIn) error {
-	p.Form.Action = pathLogin
+	action := pathLogin
+	if p.Step == ui.SignInEmail {
+		action = pathLoginAddress
+	}
+	p.Form.Action = action
 	if i.Letters.Enabled() {
 		p.ForgotURL = pathForgot
 	}
 	if s != nil {
-		form, err := i.form(s.req, pathLogin)
+		form, err := i.form(s.req, action)
 		if err != nil {
 			return err
 		}
@@ -177,62 +184,103 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var pending *step
-	var v visit
-	var clientID string
-	if form.Has(fieldFlow) {
-		req, err := i.open(form)
-		if err != nil {
-			return err
-		}
-		s, err := i.next(r, req)
-		if err != nil {
-			return err
-		}
-		if s.Step != authorization.SignIn {
-			return i.proceed(w, r, req, "")
-		}
-		pending, v, clientID = &s, s.visit, string(s.client.ID)
-	} else if v, err = i.visit(r); err != nil {
+	a, due, err := i.signingIn(w, r, form)
+	if err != nil || !due {
 		return err
 	}
-
 	email, pass := strings.TrimSpace(form.Get(ui.FieldEmail)), secret.New(form.Get(ui.FieldPassword))
-	p := ui.SignIn{Email: clip(email, directory.MaxEmail), Form: nextAfter(form).form()}
+	p := ui.SignIn{Email: clip(email, directory.MaxEmail), Form: a.next.form()}
+	if p.Email != "" {
+		if err := i.afterAddress(r.Context(), &p, a); err != nil {
+			return err
+		}
+	}
+	realm, closed, err := i.closedRealm(r.Context(), email)
+	if err != nil {
+		return err
+	}
+	linking := false
+	if closed {
+		if linking, err = i.links(r, a.next, email, realm.Tenant); err != nil {
+			return err
+		}
+	}
+	if closed && !linking {
+		return i.refuseAddress(w, r, a, p, realm)
+	}
 	if email == "" || pass.Empty() {
 		p.Problem = ui.ProblemMissing
-		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+		return i.showSignIn(w, r, http.StatusBadRequest, a.step, p)
 	}
 	known := i.device(r)
-	out, err := i.prove(r, known, email, pass, clientID)
+	out, err := i.prove(r, known, email, pass, a.clientID)
 	if err != nil {
 		return err
 	}
 	switch {
 	case out.throttled:
 		p.Problem, p.RetryAfter = ui.ProblemThrottled, out.decision.RetryAfter
-		return i.showSignIn(w, r, http.StatusTooManyRequests, pending, p)
+		return i.showSignIn(w, r, http.StatusTooManyRequests, a.step, p)
 	case out.busy:
 		p.Problem, p.RetryAfter = ui.ProblemBusy, busyFor
-		return i.showSignIn(w, r, http.StatusServiceUnavailable, pending, p)
+		return i.showSignIn(w, r, http.StatusServiceUnavailable, a.step, p)
 	case !out.match:
 		p.Problem = ui.ProblemMismatch
-		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+		return i.showSignIn(w, r, http.StatusBadRequest, a.step, p)
 	}
-	_, err = i.beginSession(w, r, v, proof{user: out.user.ID, password: out.provenBy}, clientID)
+	if !linking {
+		tenants, err := i.closedTo(r.Context(), out.user.ID)
+		if err != nil {
+			return err
+		}
+		if len(tenants) > 0 {
+			return i.refuseMember(w, r, a, p, out.user.ID, tenants)
+		}
+	}
+	_, err = i.beginSession(w, r, a.visit, proof{user: out.user.ID, password: out.provenBy}, a.clientID)
 	if errors.Is(err, errdefs.ErrConflict) { // the password was changed while it was tested
 		p.Problem = ui.ProblemMismatch
-		return i.showSignIn(w, r, http.StatusBadRequest, pending, p)
+		return i.showSignIn(w, r, http.StatusBadRequest, a.step, p)
 	}
 	if err != nil {
 		return err
 	}
 	i.Observer.SignIn("success")
 	i.remember(w, known, out.user.ID)
-	if pending == nil {
-		return redirect(w, nextAfter(form).afterSignIn())
+	if a.step == nil {
+		return redirect(w, a.next.afterSignIn())
 	}
-	return i.proceed(w, r, pending.req, fieldCookie)
+	return i.proceed(w, r, a.step.req, fieldCookie)
+}
+
+// attempt is somebody who signs in: for a request, or for what comes next without one.
+type attempt struct {
+	step     *step // nil: without a request
+	next     next
+	visit    visit
+	clientID string
+}
+
+// signingIn finds what a posted form signs in for. due is false when that needs no sign-in any more,
+// as when another tab was faster: the browser has been sent on.
+func (i *Interaction) signingIn(w http.ResponseWriter, r *http.Request, form url.Values) (a attempt, due bool, err error) {
+	if !form.Has(fieldFlow) {
+		a.next = nextAfter(form)
+		a.visit, err = i.visit(r)
+		return a, err == nil, err
+	}
+	req, err := i.open(form)
+	if err != nil {
+		return attempt{}, false, err
+	}
+	s, err := i.next(r, req)
+	if err != nil {
+		return attempt{}, false, err
+	}
+	if s.Step != authorization.SignIn {
+		return attempt{}, false, i.proceed(w, r, req, "")
+	}
+	return attempt{step: &s, visit: s.visit, clientID: string(s.client.ID)}, true, nil
 }
 
 // outcome is what became of a password. None of its ways tells whether the account exists.

@@ -62,7 +62,7 @@ func (s Directory) FindTenant(ctx context.Context, reference string) (directory.
 // ListMemberships returns the enabled tenants among which the person belongs, by name, at most
 // 200.
 func (s Directory) ListMemberships(ctx context.Context, user id.User, among directory.Among) ([]directory.Membership, error) {
-	p := sqlcgen.ListMembershipsParams{UserID: user.UUID(), TenantID: nullUUID(among.Tenant.UUID()), Slug: among.Reference}
+	p := sqlcgen.ListMembershipsParams{UserID: user.UUID(), TenantID: nullUUID(among.Tenant.UUID()), Slug: among.Reference, Open: among.Open}
 	if t, err := id.ParseTenant(among.Reference); err == nil {
 		p.ReferenceID = nullUUID(t.UUID())
 	}

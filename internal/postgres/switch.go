@@ -81,7 +81,9 @@ type signIn struct {
 // switched to, which is zero when there is none, and what the grant hangs on. Nothing of it changes
 // until the transaction ends.
 func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g grant.Grant, target id.Tenant, hangs signIn, err error) {
-	fail := func(err error) (grant.Grant, id.Tenant, signIn, error) { return grant.Grant{}, id.Tenant{}, signIn{}, err }
+	fail := func(err error) (grant.Grant, id.Tenant, signIn, error) {
+		return grant.Grant{}, id.Tenant{}, signIn{}, err
+	}
 	seen, err := q.FindFamily(ctx, sw.Token.Family.UUID())
 	if err != nil {
 		return fail(err)

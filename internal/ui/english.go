@@ -32,9 +32,9 @@ func English() Text {
 
 	t.SignIn.Next = "Continue"
 	t.SignIn.WithPassword = "Use a password instead"
-	t.SignIn.OtherAddress = "Use another address"
 	t.SignIn.OtherTenant = "Choose another organization"
-	t.SignIn.Through = "{organization} uses its own sign-in instead of a password here. Continue with it."
+	t.SignIn.Through = "{organization} uses its own sign-in. Continue with it."
+	t.SignIn.OnlyThrough = "{organization} uses its own sign-in instead of a password here. Continue with it."
 	t.SignIn.ThroughSeveral = "Your organizations use their own sign-in instead of a password here. Continue with one of them."
 	t.SignIn.NoProvider = "{organization} uses its own sign-in, and that is switched off at the moment. Ask its administrator."
 

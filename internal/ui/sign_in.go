@@ -25,8 +25,9 @@ type SignIn struct {
 	Providers []Provider
 	// Organization is whose people the Providers are for, with SignInThrough; empty: several.
 	Organization string
-	// OtherURL leads to where another address can be typed, PasswordURL from SignInEmail to where a
-	// password can be typed at once, PickURL to the choice of an organization; empty: nowhere.
+	Closed       bool // with SignInThrough: a password will not do
+	// OtherURL leads to where another address can be typed, PasswordURL to where a password can be
+	// typed at once, PickURL to the choice of an organization; empty: nowhere.
 	OtherURL, PasswordURL, PickURL string
 }
 

@@ -16,8 +16,8 @@ type Text struct {
 	SignIn struct {
 		Title, ToClient, ToProduct, Submit, Forgot, Or, Provider   string
 		Mismatch, Missing, Throttled, ThrottledFor, Busy, Upstream string
-		Next, WithPassword, OtherAddress, OtherTenant              string
-		Through, ThroughSeveral, NoProvider                        string
+		Next, WithPassword, OtherTenant                            string
+		Through, OnlyThrough, ThroughSeveral, NoProvider           string
 	}
 	Notices struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string

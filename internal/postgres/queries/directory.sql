@@ -34,6 +34,7 @@ SELECT sqlc.embed(t), held.roles
  WHERE m.user_id = @user_id AND m.suspended_at IS NULL AND t.disabled_at IS NULL
    AND (sqlc.narg(tenant_id)::uuid IS NULL OR t.id = sqlc.narg(tenant_id))
    AND (@slug::text = '' OR t.slug = @slug OR t.id = sqlc.narg(reference_id)::uuid)
+   AND NOT (@open::boolean AND t.only_connectors)
  ORDER BY t.name, t.id
  LIMIT 200;
 

@@ -337,6 +337,7 @@ SELECT t.id, t.slug, t.name, t.created_at, t.disabled_at, t.version, t.updated_a
  WHERE m.user_id = $1 AND m.suspended_at IS NULL AND t.disabled_at IS NULL
    AND ($2::uuid IS NULL OR t.id = $2)
    AND ($3::text = '' OR t.slug = $3 OR t.id = $4::uuid)
+   AND NOT ($5::boolean AND t.only_connectors)
  ORDER BY t.name, t.id
  LIMIT 200
 `
@@ -346,6 +347,7 @@ type ListMembershipsParams struct {
 	TenantID    *[16]byte
 	Slug        string
 	ReferenceID *[16]byte
+	Open        bool
 }
 
 type ListMembershipsRow struct {
@@ -360,6 +362,7 @@ func (q *Queries) ListMemberships(ctx context.Context, arg ListMembershipsParams
 		arg.TenantID,
 		arg.Slug,
 		arg.ReferenceID,
+		arg.Open,
 	)
 	if err != nil {
 		return nil, err
