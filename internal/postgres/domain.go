@@ -38,7 +38,7 @@ func (s Domains) FindDomain(ctx context.Context, tenant id.Tenant, domain string
 
 // SaveDomain claims a domain for the tenant of d, or edits the claim that it has: where the domain
 // leads, and, for an actor who manages everything, whether it is verified; nil leaves that as it is,
-// and so do other edits. Faults name the fields domain, connector and verified.
+// and so do other edits. Faults name the fields domain, connector_id and verified.
 func (s Domains) SaveDomain(ctx context.Context, a admin.Act, d connector.Domain, verified *bool) (saved connector.Domain, err error) {
 	if !a.Actor.Manages(d.Tenant) {
 		return connector.Domain{}, errNothing
@@ -91,7 +91,7 @@ func claimable(ctx context.Context, q *sqlcgen.Queries, a admin.Act, d connector
 	}
 	serves, err := q.Serves(ctx, sqlcgen.ServesParams{ID: d.Connector.UUID(), TenantID: d.Tenant.UUID()})
 	if err == nil && !serves {
-		err = admin.Invalid("connector", "the tenant has no such connector")
+		err = admin.Invalid("connector_id", "the tenant has no such connector")
 	}
 	return err
 }

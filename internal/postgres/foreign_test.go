@@ -13,12 +13,14 @@ import (
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/importer"
 	"github.com/signet-id/signet/internal/invitation"
+	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/secret"
@@ -38,6 +40,11 @@ type foreign struct {
 	session id.Session
 	invited id.Invitation
 	greta   id.User // of globex alone
+
+	// The connector of globex, and one of the installation whose people join globex; who greta is there.
+	own, shared       id.Connector
+	ownly, sharedly   id.Identity
+	ownRef, sharedRef string
 }
 
 // act is an act of the administrator of acme.
@@ -75,6 +82,21 @@ func buildForeign(t *testing.T) *foreign {
 	i, _, err = f.Invitations().Create(f.ctx, did(audit.InvitationCreated), i, token.Hash(), letter())
 	must(t, err)
 	f.invited = i.ID
+	link := func(c connector.Connector) (connector.Connector, id.Identity) {
+		c.ID, c.Kind, c.Name, c.Issuer, c.ClientID = id.NewConnector(time.Now()), connector.OIDC, "Globex", idp, "signet"
+		made, _, err := f.Connectors().Create(f.ctx, did("test.attempt"), c)
+		must(t, err)
+		linked, err := f.Identities(keeper(t)).Link(f.ctx, comes(made, "greta", "greta@globex.example"), f.greta, secret.Hash{}, mail.Sealed{})
+		must(t, err)
+		f.exec(t, `UPDATE identity SET sealed_tokens = 'sealed' WHERE id = $1`, linked.UUID())
+		return made, linked
+	}
+	own, ownly := link(connector.Connector{Slug: "okta", Tenant: f.globex})
+	shared, sharedly := link(connector.Connector{Slug: "shared", Joins: f.globex})
+	f.own, f.shared, f.ownly, f.sharedly, f.ownRef, f.sharedRef = own.ID, shared.ID, ownly, sharedly, own.Reference, shared.Reference
+	proven := true
+	_, err = f.Domains().SaveDomain(f.ctx, did("test.attempt"), connector.Domain{Tenant: f.globex, Name: "globex.example", Connector: f.own, Challenge: "x"}, &proven)
+	must(t, err)
 	return f
 }
 
@@ -354,6 +376,90 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 			l, err := f.Audit().ListAccess(f.ctx, f.acme, f.greta, audit.Day(time.Now().UTC()), f.page)
 			return len(l.Items), err
 		},
+		"Connectors.List": func(f *foreign) (int, error) {
+			all, err1 := f.Connectors().List(f.ctx, f.reach, id.Tenant{}, f.page)
+			of, err2 := f.Connectors().List(f.ctx, f.reach, f.globex, f.page)
+			nothing, err3 := f.Connectors().List(f.ctx, admin.Reach{}, id.Tenant{}, f.page)
+			return len(all.Items) + len(of.Items) + len(nothing.Items), errors.Join(err1, err2, err3)
+		},
+		"Connectors.Find": func(f *foreign) (int, error) {
+			return tried(f.ownRef, f.sharedRef, f.own.String(), f.shared.String())(func(reference string) error {
+				_, err := f.Connectors().Find(f.ctx, f.reach, reference)
+				return err
+			})
+		},
+		"Connectors.Create": func(f *foreign) (int, error) {
+			return tried(f.globex, id.Tenant{})(func(of id.Tenant) error {
+				_, _, err := f.Connectors().Create(f.ctx, f.act("test.attempt"), connector.Connector{
+					ID: id.NewConnector(time.Now()), Slug: "mine", Tenant: of, Kind: connector.OIDC, Name: "Mine", Issuer: idp, ClientID: "mine",
+				})
+				return err
+			})
+		},
+		"Connectors.Update": func(f *foreign) (int, error) {
+			return tried(f.own, f.shared)(func(c id.Connector) error {
+				_, err := f.Connectors().Update(f.ctx, f.act("test.attempt"), c, func(c *connector.Connector) error { c.Name = "Mine"; return nil })
+				return err
+			})
+		},
+		"Connectors.Delete": func(f *foreign) (int, error) {
+			return tried(f.own, f.shared)(func(c id.Connector) error { return f.Connectors().Delete(f.ctx, f.act("test.attempt"), c, keep, true) })
+		},
+		"Providers.ListConnectors": func(f *foreign) (int, error) {
+			l, err := f.Providers().ListConnectors(f.ctx, f.acme)
+			return len(l), err
+		},
+		"Domains.ListDomains": func(f *foreign) (int, error) { // of acme, when globex claims one
+			l, err := f.Domains().ListDomains(f.ctx, f.acme, f.page)
+			return len(l.Items), err
+		},
+		"Domains.FindDomain": func(f *foreign) (int, error) {
+			_, err := f.Domains().FindDomain(f.ctx, f.acme, "globex.example")
+			return 1, err
+		},
+		"Domains.SaveDomain": func(f *foreign) (int, error) {
+			return tried("globex.example", "mine.example")(func(name string) error {
+				_, err := f.Domains().SaveDomain(f.ctx, f.act("test.attempt"), connector.Domain{Tenant: f.globex, Name: name, Challenge: "mine"}, nil)
+				return err
+			})
+		},
+		"Domains.VerifyDomain": func(f *foreign) (int, error) {
+			return tried(f.globex, f.acme)(func(of id.Tenant) error {
+				_, err := f.Domains().VerifyDomain(f.ctx, f.act("test.attempt"), of, "globex.example")
+				return err
+			})
+		},
+		"Domains.DeleteDomain": func(f *foreign) (int, error) {
+			return tried(f.globex, f.acme)(func(of id.Tenant) error {
+				return f.Domains().DeleteDomain(f.ctx, f.act("test.attempt"), of, "globex.example")
+			})
+		},
+		"LinkedIdentities.ListIdentitiesOf": func(f *foreign) (int, error) {
+			l, err := f.LinkedIdentities().ListIdentitiesOf(f.ctx, f.reach, f.greta, f.page)
+			return len(l.Items), err
+		},
+		"LinkedIdentities.ListIdentitiesAt": func(f *foreign) (int, error) {
+			one, err1 := f.LinkedIdentities().ListIdentitiesAt(f.ctx, f.reach, f.own, f.page)
+			other, err2 := f.LinkedIdentities().ListIdentitiesAt(f.ctx, f.reach, f.shared, f.page)
+			return len(one.Items) + len(other.Items), errors.Join(err1, err2)
+		},
+		"LinkedIdentities.FindIdentity": func(f *foreign) (int, error) {
+			return tried(f.ownly, f.sharedly)(func(i id.Identity) error {
+				_, err := f.LinkedIdentities().FindIdentity(f.ctx, f.reach, f.greta, i)
+				return err
+			})
+		},
+		"LinkedIdentities.DeleteIdentity": func(f *foreign) (int, error) {
+			return tried(f.ownly, f.sharedly)(func(i id.Identity) error {
+				return f.LinkedIdentities().DeleteIdentity(f.ctx, f.act("test.attempt"), f.greta, i, keep)
+			})
+		},
+		"LinkedIdentities.ReadTokens": func(f *foreign) (int, error) {
+			return tried(f.ownly, f.sharedly)(func(i id.Identity) error {
+				_, err := f.LinkedIdentities().ReadTokens(f.ctx, f.act("test.attempt"), f.greta, i)
+				return err
+			})
+		},
 		"Directory.ListMemberships": func(f *foreign) (int, error) {
 			l, err := f.Directory().ListMemberships(f.ctx, f.greta, directory.Among{Tenant: f.acme})
 			return len(l), err
@@ -378,6 +484,20 @@ func ours() map[string]string {
 		"Grants.SaveConsent": "what a person allowed on a page of ours, for the tenant of the request",
 		"Grants.Authorize":   "a code for what the pages have worked out",
 		"Grants.Switch":      "checks membership and client itself; see switch_test.go",
+	}
+}
+
+// tried does something with each of things; the error is that of the first that is not refused as if it
+// did not exist.
+func tried[T any](things ...T) func(do func(T) error) (int, error) {
+	return func(do func(T) error) (int, error) {
+		var refused error
+		for _, thing := range things {
+			if refused = do(thing); !errors.Is(refused, errdefs.ErrNotFound) {
+				return 1, refused
+			}
+		}
+		return 1, refused
 	}
 }
 
