@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
@@ -145,5 +146,57 @@ func TestAnActOnEverybodyTakesTimeForItselfAlone(t *testing.T) {
 	}
 	if got := limit(db.pool); got != "10s" {
 		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// The rest of a sign-in is as for any other: what it costs to come through a provider is this.
+func TestWhoeverComesAgainThroughAProviderTakesOneStatement(t *testing.T) {
+	t.Parallel()
+	c, err := pgxpool.ParseConfig(pgtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := &statements{}
+	c.ConnConfig.Tracer, c.MaxConns = trace, 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	db := &DB{pool: pool, q: sqlcgen.New(pool)}
+	now := time.Now().UTC()
+	for _, sql := range []string{
+		`INSERT INTO tenant (id, slug, name) VALUES (gen_random_uuid(), 'acme', 'Acme')`,
+		`INSERT INTO role (tenant_id, name) SELECT id, 'clerk' FROM tenant WHERE slug = 'acme'`,
+		`INSERT INTO tenant_domain (tenant_id, domain, challenge, verified_at, created_by) SELECT id, 'acme.example', '', now(), 'x' FROM tenant WHERE slug = 'acme'`,
+		`INSERT INTO connector (id, reference, slug, tenant_id, kind, name, issuer, client_id, provision, groups_claim, role_mappings, created_by)
+		 SELECT gen_random_uuid(), 'acme.okta', 'okta', id, 'oidc', 'Okta', 'https://idp.example', 'signet', true, 'groups', '[{"group": "clerks", "role": "clerk"}, {"group": "clerks", "role": "gone"}]', 'x' FROM tenant WHERE slug = 'acme'`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	okta, err := db.Providers().FindConnector(t.Context(), "acme.okta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified := true
+	a := connector.Arrival{
+		Connector: okta, NewUser: id.NewUser(now), Identity: id.NewIdentity(now), Now: now, Event: audit.Event{At: now},
+		Proof: connector.Proof{Profile: connector.Profile{
+			Issuer: okta.Issuer, Subject: "1", Email: "grace@acme.example", EmailVerified: &verified, Groups: []string{"clerks"},
+			Names: connector.Names{Name: "Grace", Picture: "https://p.example"},
+		}},
+	}
+	for step, most := range []int{20, 1, 1} {
+		trace.sent = nil
+		out, err := db.Identities(nil).Arrive(t.Context(), a)
+		if err != nil || out.User.ID != a.NewUser {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		sent := slices.DeleteFunc(trace.sent, func(sql string) bool { return sql == "-- ping" })
+		if len(sent) > most {
+			t.Errorf("time %d: %d statements: %q", step, len(sent), sent)
+		}
 	}
 }

@@ -12,11 +12,13 @@ import (
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/postgres/pgtest"
 	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/internal/session"
 	"github.com/signet-id/signet/migrations"
 )
 
@@ -87,5 +89,59 @@ func TestADatabaseInUseGetsAnAdministration(t *testing.T) {
 	must(t, err)
 	if r, err := w.Roles().Find(t.Context(), anywhere, signet.ID, "admin"); err != nil || len(r.Permissions) != 5 {
 		t.Errorf("administrators: %+v, %v", r, err)
+	}
+}
+
+// The release before had no connectors: version 4.
+func TestADatabaseInUseGetsConnectors(t *testing.T) {
+	t.Parallel()
+	l := &lobby{world: &world{dsn: pgtest.Empty(t)}, keeper: keeper(t)}
+	db, err := sql.Open("pgx", l.dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	old, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	must(t, err)
+	_, err = old.UpTo(t.Context(), 4)
+	must(t, err)
+	l.conn = connect(t, l.dsn)
+	const tenant, ada = "01900000-0000-7000-8000-00000000000a", "01900000-0000-7000-8000-00000000000b"
+	// What the binary of that release goes on to write while the new one is rolled out.
+	begin := func(token string) string {
+		return `INSERT INTO browser_session (id, token_hash, user_id, created_at, authenticated_at, expires_at, absolute_expiry, acr, amr, user_agent, address)
+			VALUES (gen_random_uuid(), sha256('` + token + `'), '` + ada + `', now(), now(), now() + interval '1 hour', now() + interval '1 hour', '', '{}', '', '')`
+	}
+	for _, s := range []string{
+		`INSERT INTO tenant (id, slug, name) VALUES ('` + tenant + `', 'acme', 'Acme')`,
+		`INSERT INTO role (tenant_id, name) VALUES ('` + tenant + `', 'clerk')`,
+		`INSERT INTO user_account (id, email, email_normalized, email_verified) VALUES ('` + ada + `', 'ada@acme.example', 'ada@acme.example', true)`,
+		`INSERT INTO membership (tenant_id, user_id, granted_by) VALUES ('` + tenant + `', '` + ada + `', 'x')`,
+		`INSERT INTO membership_role (tenant_id, user_id, role, granted_by) VALUES ('` + tenant + `', '` + ada + `', 'clerk', 'x')`,
+		begin("before"),
+	} {
+		l.exec(t, s)
+	}
+	_, err = postgres.Up(t.Context(), secret.New(l.dsn), slog.New(slog.DiscardHandler))
+	must(t, err)
+	l.exec(t, begin("meanwhile"))
+	l.exec(t, `UPDATE tenant SET slug = 'apex', name = 'Apex', attributes = '{}', disabled_at = NULL WHERE slug = 'acme'`)
+	l.DB = reach(t, l.dsn)
+	apex, err := l.Tenants().Find(t.Context(), anywhere, "apex")
+	if err != nil || apex.OnlyConnectors {
+		t.Errorf("%+v, %v", apex, err)
+	}
+	for _, token := range []string{"before", "meanwhile"} {
+		if s, err := l.Sessions().Find(t.Context(), secret.New(token).Hash()); err != nil || s.Through != (session.Upstream{}) {
+			t.Errorf("%s: %+v, %v", token, s, err)
+		}
+	}
+	c := run("okta", apex.ID)
+	c.Authoritative, c.RoleMappings = true, nil
+	c, _, err = l.Connectors().Create(t.Context(), did(audit.ConnectorCreated), c)
+	must(t, err)
+	proven := true
+	_, err = l.Domains().SaveDomain(t.Context(), did(audit.DomainClaimed), connector.Domain{Tenant: apex.ID, Name: "acme.example", Challenge: "x"}, &proven)
+	must(t, err)
+	if out := l.arrive(t, comes(c, "1", "ada@acme.example"), connector.Adopt); out.User.Email != "ada@acme.example" {
+		t.Errorf("%+v", out)
 	}
 }
