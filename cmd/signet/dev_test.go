@@ -44,7 +44,7 @@ func startDev(t *testing.T, dataDir string, environ ...string) *devProcess {
 	p := &devProcess{out: &output{}, exited: make(chan struct{})}
 	// TestMain makes a test binary that is called signet the command itself.
 	p.cmd = &exec.Cmd{
-		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"},
+		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"},
 		Env: append(os.Environ(), environ...), Stdout: p.out, Stderr: p.out,
 	}
 	if err := p.cmd.Start(); err != nil {
@@ -330,7 +330,7 @@ func breakOff(t *testing.T, dataDir string, after time.Duration, sig os.Signal) 
 	}
 	var out output
 	cmd := &exec.Cmd{
-		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"},
+		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"},
 		Env: os.Environ(), Stderr: &out,
 	}
 	if err := cmd.Start(); err != nil {
@@ -395,7 +395,7 @@ func TestDevSaysInOneSentenceWhatIsInTheWay(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	busy := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	free := []string{"--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"}
+	free := []string{"--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"}
 	with := func(flags ...string) []string { return append(free[:len(free):len(free)], flags...) }
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -443,7 +443,7 @@ func TestASecondDevOnTheSameDataIsTurnedAway(t *testing.T) {
 	dataDir := filepath.Join(t.TempDir(), "dev")
 	forgetAtEnd(t, dataDir)
 	p := startDev(t, dataDir)
-	if said := devFails(t, "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0"); !strings.Contains(said, "another signet dev uses the data directory") {
+	if said := devFails(t, "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"); !strings.Contains(said, "another signet dev uses the data directory") {
 		t.Error(said)
 	}
 	if said := devFails(t, "forget", "--data-dir", dataDir); !strings.Contains(said, "another signet dev uses the data directory") {

@@ -95,11 +95,7 @@ func validateConnectors(c Config, f *faults) {
 		other, twice := taken[d.Connector.Slug]
 		f.require(d.section+".slug", !twice, "%q is the connector of the section %s: choose another", d.Connector.Slug, other)
 		taken[d.Connector.Slug] = d.section
-		f.require(d.section+".join_tenant", d.Joins != "" || len(d.Connector.DefaultRoles) == 0, "required with %s.join_roles: the tenant that they are roles of", d.section)
-		for _, fault := range errdefs.Fields(d.Connector.Check()) {
-			if fault.Field == "joins" { // a slug here, spoken of above
-				continue
-			}
+		for _, fault := range errdefs.Fields(d.Check()) {
 			f.add(d.section+"."+settingOf(d.Connector.Kind, fault.Field), "%s", fault.Text)
 		}
 	}
@@ -111,8 +107,11 @@ func settingOf(k connector.Kind, field string) string {
 		return "base_url"
 	}
 	name, _, _ := strings.Cut(field, "[") // an entry of a list
-	if name == "default_roles" {
+	switch name {
+	case "default_roles":
 		return "join_roles"
+	case "joins":
+		return "join_tenant"
 	}
 	return name
 }

@@ -1,12 +1,24 @@
 package connector
 
-import "github.com/signet-id/signet/internal/secret"
+import (
+	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/secret"
+)
 
-// Declaration is a connector of the installation as the settings of the server declare it.
+// Declaration is a connector of the installation as settings, or whoever installs it, declare it.
 type Declaration struct {
-	Connector Connector // Joins and Secret are filled in when it is stored
+	Connector Connector // ID, Joins and Secret are filled in when it is stored
 	Joins     string    // slug of the tenant where its people belong; "" for nowhere
 	Secret    secret.Text
+}
+
+// Check says what is wrong, each fault as an admin.FieldError.
+func (d Declaration) Check() error {
+	c := d.Connector
+	if d.Joins != "" {
+		c.Joins = id.TenantFromUUID([16]byte{1}) // whichever it turns out to be
+	}
+	return c.Check()
 }
 
 // Declared is what became of a Declaration, or of a connector that was declared before.

@@ -21,7 +21,7 @@ func (r *run) serveApplications(ctx context.Context) error {
 	a := r.state.Addresses
 	page := frontend.New(frontend.Config{
 		Issuer: a.Issuer, ClientID: clientFrontend, Origin: a.Frontend, Orders: a.Orders, Audience: ordersAudience,
-		Organizations: organizations(),
+		Organizations: r.organizations(),
 	})
 	service, err := orders.New(ctx, orders.Config{Issuer: a.Issuer, Audience: ordersAudience, Origin: a.Frontend, Log: r.log, Now: r.Now})
 	if err != nil {
@@ -55,9 +55,9 @@ func (r *run) serveApplications(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func organizations() []frontend.Organization {
+func (r *run) organizations() []frontend.Organization {
 	var out []frontend.Organization
-	for _, t := range tenants() {
+	for _, t := range r.main.definition.In.Tenants {
 		out = append(out, frontend.Organization{Slug: t.Slug, Name: t.Name})
 	}
 	return out

@@ -1,8 +1,9 @@
 // Package dev runs Signet for people who try it or build against it: a private PostgreSQL, the
-// same server as `signet serve`, demo people, demo clients, two demo applications and a mailbox that
-// gets all mail, all in this process but for PostgreSQL, and all ended by one Ctrl-C.
+// same server as `signet serve`, demo people, demo clients, two demo applications, a mailbox that
+// gets all mail, and a second server that plays a partner's identity provider, all in this process
+// but for PostgreSQL, and all ended by one Ctrl-C.
 //
-// It owns a data directory (files.go) and what is seeded (people.go, clients.go). It decides
+// It owns a data directory (files.go) and what is seeded (people.go, clients.go, partner.go). It decides
 // nothing about identity: that is package app, which it configures like an operator would.
 //
 // Everything it reports to a person is one sentence that says what to do.
@@ -13,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -20,11 +22,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/signet-id/signet/internal/app"
 	"github.com/signet-id/signet/internal/config"
 	"github.com/signet-id/signet/internal/embeddedpg"
 	"github.com/signet-id/signet/internal/errdefs"
-	"github.com/signet-id/signet/internal/postgres"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/telemetry"
 )
@@ -79,16 +79,14 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	// The seed's passwords are hashed while PostgreSQL starts; a later run needs none.
-	definition := define(ports.addresses())
-	hashes := newHashes(ctx, former.Seed == "")
+	r := &run{Options: o, dir: dir, ports: ports, log: log}
+	r.furnish(ctx, former)
 	url, stop, ended, err := startDatabase(ctx, o, dir, log)
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-
-	r := &run{Options: o, dir: dir, ports: ports, log: log, database: url, former: former, definition: definition, hashes: hashes}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, url); err != nil {
 		return unlessStopped(ctx, r.explain(err))
 	}
 	return r.explain(r.serve(ctx, ended))
@@ -122,57 +120,109 @@ func startDatabase(ctx context.Context, o Options, dir *directory, log *slog.Log
 	return secret.New(pg.URL()), stop, pg.Done(), nil
 }
 
-// run is one `signet dev` after its database has started.
+// run is one `signet dev`.
 type run struct {
 	Options
-	dir        *directory
-	ports      *openPorts
-	log        *slog.Logger
-	database   secret.Text
-	former     State // of the last run; zero at first
-	definition definition
-	hashes     *hashes
-	state      State
-	config     config.Config
+	dir     *directory
+	ports   *openPorts
+	log     *slog.Logger
+	main    *site
+	partner *site // nil where its database cannot be
+	state   State
 }
 
-// prepare leaves a migrated, seeded database, a master key and the configuration of the server.
-func (r *run) prepare(ctx context.Context) error {
-	if err := r.dir.ensureMaster(r.former.Seed != ""); err != nil {
+// furnish says what the two servers will hold, and begins to hash the passwords of a first run.
+func (r *run) furnish(ctx context.Context, former State) {
+	a := r.ports.addresses()
+	r.main = &site{master: masterFile, former: former.Site, definition: define(a), log: r.log}
+	r.partner = &site{master: partnerKey, definition: definePartner(a), log: r.log.With("site", partnerName)}
+	if former.PartnerInc != nil {
+		r.partner.former = *former.PartnerInc
+	}
+	for _, s := range []*site{r.main, r.partner} {
+		s.hashes = newHashes(ctx, s.definition.people, s.former.Seed == "")
+	}
+}
+
+// prepare leaves migrated, seeded databases, master keys and the configuration of both servers.
+func (r *run) prepare(ctx context.Context, database secret.Text) error {
+	beside, name, err := besideDatabase(database)
+	if err != nil {
+		return config.Fault{Path: "database.url", Text: err.Error()}
+	}
+	r.main.database, r.partner.database = database, beside
+	r.main.environ, r.partner.environ = r.environ(r.ours()), r.partners()
+	for _, s := range []*site{r.main, r.partner} {
+		if err := s.configure(r.dir); err != nil {
+			return err
+		}
+	}
+	var refused error
+	var wg sync.WaitGroup
+	wg.Go(func() { refused = r.partner.migrateBeside(ctx, database, name) })
+	err = r.main.migrate(ctx)
+	wg.Wait()
+	if err != nil {
 		return err
 	}
-	var err error
-	if r.config, err = r.configure(); err != nil {
-		return err
+	if refused != nil {
+		if ctx.Err() != nil {
+			return refused
+		}
+		r.withoutPartner(ctx, name, refused)
 	}
-	if _, err := postgres.Up(ctx, r.database, r.log); err != nil {
-		return err
-	}
-	r.state, err = r.seed(ctx)
-	return err
+	return r.seed(ctx)
 }
 
 // ours are the settings that dev decides.
 func (r *run) ours() map[string]string {
-	a := r.ports.addresses()
 	return map[string]string{
-		"SIGNET_ISSUER":                a.Issuer,
+		"SIGNET_ISSUER":                r.ports.issuer.url(),
 		"SIGNET_SERVER_LISTEN":         r.ports.issuer.listen(),
 		"SIGNET_OPS_LISTEN":            r.ports.ops.listen(),
 		"SIGNET_SERVER_SHUTDOWN_GRACE": "5s",
-		"SIGNET_DATABASE_URL":          r.database.Reveal(),
-		"SIGNET_KEYS_MASTER_FILE":      r.dir.master(),
+		"SIGNET_DATABASE_URL":          r.main.database.Reveal(),
+		"SIGNET_KEYS_MASTER_FILE":      r.dir.file(r.main.master),
 		"SIGNET_MAIL_HOST":             "127.0.0.1",
 		"SIGNET_MAIL_PORT":             strconv.Itoa(r.ports.smtp.number),
 		"SIGNET_MAIL_TLS":              "none",
 		"SIGNET_MAIL_FROM":             "no-reply@signet.example",
+		"SIGNET_OUTBOUND_ALLOW":        r.allowed(),
 	}
 }
 
-// configure builds the configuration the way `signet serve` reads it, from an environment.
-func (r *run) configure() (config.Config, error) {
-	ours := r.ours()
-	environ := []string{}
+// allowed is where connectors may lead: also to this machine, where Partner Inc is, and what else
+// somebody develops against.
+func (r *run) allowed() string {
+	const loopback = "127.0.0.0/8,::1"
+	for _, kv := range r.Environ {
+		if more, ok := strings.CutPrefix(kv, "SIGNET_OUTBOUND_ALLOW="); ok {
+			return loopback + "," + more
+		}
+	}
+	return loopback
+}
+
+// partners are all settings of Partner Inc.
+func (r *run) partners() []string {
+	settings := r.ours()
+	maps.Copy(settings, map[string]string{
+		"SIGNET_ISSUER":             r.ports.partner.byAddress(),
+		"SIGNET_SERVER_LISTEN":      r.ports.partner.listen(),
+		"SIGNET_OPS_LISTEN":         r.ports.partnerOps.listen(),
+		"SIGNET_DATABASE_URL":       r.partner.database.Reveal(),
+		"SIGNET_DATABASE_MAX_CONNS": "5",
+		"SIGNET_KEYS_MASTER_FILE":   r.dir.file(r.partner.master),
+		"SIGNET_MAIL_FROM":          "no-reply@" + partnerDomain,
+		"SIGNET_BRAND_NAME":         partnerName,
+	})
+	delete(settings, "SIGNET_OUTBOUND_ALLOW")
+	return variables(settings)
+}
+
+// environ is the environment of the first server: what a person set, and ours.
+func (r *run) environ(ours map[string]string) []string {
+	environ := variables(ours)
 	for _, kv := range r.Environ {
 		name, _, _ := strings.Cut(kv, "=")
 		_, decided := ours[name]
@@ -182,45 +232,61 @@ func (r *run) configure() (config.Config, error) {
 			environ = append(environ, kv)
 		}
 	}
-	for name, value := range ours {
-		environ = append(environ, name+"="+value)
-	}
-	return config.Load(config.Source{Environ: environ}, config.Serve)
+	return environ
 }
 
-// serve runs the server and the demo applications until ctx ends or one of them fails.
+func variables(settings map[string]string) []string {
+	var out []string
+	for name, value := range settings {
+		out = append(out, name+"="+value)
+	}
+	return out
+}
+
+// serve runs the servers and the demo applications until ctx ends or one of them fails.
 func (r *run) serve(outer context.Context, databaseEnded <-chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
-	var apps sync.WaitGroup
-	issuing := make(chan struct{})
-	apps.Go(func() {
+	var others sync.WaitGroup
+	issuing, federated := make(chan struct{}), make(chan struct{})
+	others.Go(func() {
 		select {
 		case <-issuing: // the orders service fetches keys as it starts
 			cancel(r.serveApplications(ctx))
 		case <-ctx.Done():
 		}
 	})
-	apps.Go(func() {
+	others.Go(func() {
 		select {
 		case <-databaseEnded:
 			cancel(errdefs.Say(errdefs.ErrUnavailable, nil, "the private PostgreSQL ended by itself, and its log in %s says why: start signet dev again", r.dir.path))
 		case <-ctx.Done():
 		}
 	})
-	var announced error
 	r.ports.release()
-	err := app.Run(ctx, app.Options{Config: r.config, Log: r.log, Build: r.Build, Now: r.Now, Ready: func(app.Addresses) {
-		close(issuing)
-		if announced = r.announce(); announced != nil {
-			cancel(announced)
+	if r.partner != nil {
+		others.Go(func() { cancel(r.partner.run(ctx, r.Options, func() { close(federated) })) })
+	} else {
+		close(federated)
+	}
+	others.Go(func() {
+		for _, ready := range []chan struct{}{issuing, federated} {
+			select {
+			case <-ready:
+			case <-ctx.Done():
+				return
+			}
 		}
-	}})
+		if err := r.announce(); err != nil {
+			cancel(err)
+		}
+	})
+	err := r.main.run(ctx, r.Options, func() { close(issuing) })
+	cancel(err)
+	others.Wait()
 	if r.state.PID == 0 {
 		err = unlessStopped(outer, err)
 	}
-	cancel(err)
-	apps.Wait()
 	if cause := context.Cause(ctx); err == nil && outer.Err() == nil && !errors.Is(cause, context.Canceled) {
 		err = cause // one of the others failed, and the server only followed
 	}

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,13 +14,29 @@ import (
 )
 
 func example() Addresses {
-	return Addresses{Issuer: "http://localhost:8080", Ops: "http://localhost:9090", Frontend: "http://localhost:8081", Orders: "http://localhost:8082", Mail: "http://localhost:8025"}
+	return Addresses{Issuer: "http://localhost:8080", Ops: "http://localhost:9090", Frontend: "http://localhost:8081", Orders: "http://localhost:8082", Mail: "http://localhost:8025", Partner: "http://127.0.0.1:8083"}
+}
+
+// described is what a run at those addresses would say.
+func described(t *testing.T, former State) State {
+	t.Helper()
+	r := &run{dir: &directory{path: "/data"}, main: &site{former: former.Site, definition: define(example())}, partner: &site{definition: definePartner(example())}}
+	if former.PartnerInc != nil {
+		r.partner.former = *former.PartnerInc
+	}
+	s, err := r.describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestWhatIsSeededPassesItsOwnChecks(t *testing.T) {
 	t.Parallel()
-	if err := define(example()).In.Check(); err != nil {
-		t.Error(err)
+	for name, d := range map[string]definition{"all": define(example()), "without Partner Inc": define(example().alone()), "of Partner Inc": definePartner(example())} {
+		if err := d.In.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -30,8 +47,8 @@ func TestDemoPasswordsAreOnesThatPeopleCouldChoose(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, p := range people() {
-		err := rules.Check(secret.New(p.password), password.Context{Email: p.Email, Name: p.Name, Words: []string{"Acme Corporation", "Globex"}})
+	for _, p := range append(people(), partnerPeople()...) {
+		err := rules.Check(secret.New(p.password), password.Context{Email: p.Email, Name: p.Name, Words: []string{"Acme Corporation", "Globex", partnerName}})
 		if err != nil || seen[p.password] {
 			t.Errorf("%s: %q: %v", p.Email, p.password, err)
 		}
@@ -41,7 +58,7 @@ func TestDemoPasswordsAreOnesThatPeopleCouldChoose(t *testing.T) {
 
 func TestHashesVerifyAndAnImportedOneAsksToBeUpgraded(t *testing.T) {
 	t.Parallel()
-	hashes, err := newHashes(t.Context(), true).all()
+	hashes, err := newHashes(t.Context(), people(), true).all()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +98,7 @@ func TestOtherPortsAreSeededAgainAndTheSameOnesAreNot(t *testing.T) {
 
 func TestTheTableLinesUpAndKeepsColourToTerminals(t *testing.T) {
 	t.Parallel()
-	r := &run{definition: define(example()), dir: &directory{path: "/data"}}
-	s := r.describe("x")
+	s := described(t, State{})
 	var plainText, coloured bytes.Buffer
 	if err := writeTable(&plainText, s, false); err != nil {
 		t.Fatal(err)
@@ -98,7 +114,7 @@ func TestTheTableLinesUpAndKeepsColourToTerminals(t *testing.T) {
 		if width(strings.TrimRight(line, "\n")) > 100 {
 			t.Errorf("%d columns: %s", width(line), line)
 		}
-		for _, p := range append(s.People, Person{Password: "Password"}) {
+		for _, p := range append(append(s.People, s.PartnerInc.People...), Person{Password: "Password"}) {
 			if at := strings.Index(line, p.Password); at >= 0 && strings.HasPrefix(line, "  ") {
 				if column >= 0 && at != column {
 					t.Errorf("the passwords do not line up: %s", line)
@@ -110,7 +126,7 @@ func TestTheTableLinesUpAndKeepsColourToTerminals(t *testing.T) {
 	if column < 0 {
 		t.Error("no passwords in the table")
 	}
-	for _, c := range s.Clients {
+	for _, c := range append(s.Clients, s.PartnerInc.Clients...) {
 		if c.Secret != "" && strings.Contains(plainText.String(), c.Secret) {
 			t.Errorf("the secret of %s is on the terminal", c.ID)
 		}
@@ -119,8 +135,11 @@ func TestTheTableLinesUpAndKeepsColourToTerminals(t *testing.T) {
 
 func TestSecretsOfTheLastRunAreKept(t *testing.T) {
 	t.Parallel()
-	first := (&run{definition: define(example()), dir: &directory{path: "/data"}}).describe("x")
-	second := (&run{definition: define(example()), dir: &directory{path: "/data"}, former: first}).describe("x")
+	first := described(t, State{})
+	second := described(t, first)
+	if is, was := second.PartnerInc.secret(clientSignet), first.PartnerInc.secret(clientSignet); is != was || is == "" {
+		t.Errorf("at Partner Inc: %q, then %q", was, is)
+	}
 	for i, c := range first.Clients {
 		if public := c.AuthMethod == "none"; (c.Secret == "") != public {
 			t.Errorf("%s: secret %q", c.ID, c.Secret)
@@ -140,7 +159,7 @@ func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
 	_, shown, _ := strings.Cut(string(readme), "```text\n")
 	shown, _, more := strings.Cut(shown, "  …\n```")
 	var printed bytes.Buffer
-	if err := writeTable(&printed, (&run{definition: define(example()), dir: &directory{path: "/data"}}).describe("x"), false); err != nil {
+	if err := writeTable(&printed, described(t, State{}), false); err != nil {
 		t.Fatal(err)
 	}
 	if !more || !strings.HasPrefix(strings.TrimPrefix(printed.String(), "\n"), shown) {
@@ -166,21 +185,30 @@ func TestWarningsReachTheTerminalInOneLineAndTheRestOnlyTheFile(t *testing.T) {
 func TestDevDecidesItsOwnSettingsAndTakesTheOthersFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	dir := &directory{path: t.TempDir()}
-	if err := dir.ensureMaster(false); err != nil {
-		t.Fatal(err)
-	}
 	ports, err := Ports{}.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ports.close()
-	r := &run{dir: dir, ports: ports, database: secret.New("postgres://private/x"), Options: Options{Environ: []string{
+	r := &run{dir: dir, ports: ports, log: slog.New(slog.DiscardHandler), Options: Options{Environ: []string{
 		"SIGNET_TOKENS_ACCESS_TTL=90s", "SIGNET_ISSUER=https://id.example.com", "DATABASE_URL=postgres://production/x",
 		"SIGNET_DATABASE_URL_FILE=/run/secrets/url", "SIGNET_KEYS_MASTER=short", "SIGNET_SERVER_TLS_CERT_FILE=/x", "SIGNET_DEV_DATA=/y", "SIGNET_CONFIG=/z",
+		"SIGNET_OUTBOUND_ALLOW=10.0.0.0/8", "SIGNET_GOOGLE_CLIENT_ID=id", "SIGNET_GOOGLE_CLIENT_SECRET=secret",
 	}}}
-	c, err := r.configure()
-	if err != nil {
+	r.furnish(t.Context(), State{})
+	r.main.database, r.partner.database = secret.New("postgres://private/x"), secret.New("postgres://private/x_partner")
+	r.main.environ, r.partner.environ = r.environ(r.ours()), r.partners()
+	if err := errors.Join(r.main.configure(dir), r.partner.configure(dir)); err != nil {
 		t.Fatal(err)
+	}
+	c, partner := r.main.config, r.partner.config
+	if len(c.Outbound.Allow) != 3 || len(c.Connectors()) != 1 {
+		t.Errorf("outbound.allow %v, connectors %v", c.Outbound.Allow, c.Connectors())
+	}
+	if partner.Issuer != ports.partner.byAddress() || partner.Brand.Name != partnerName || partner.Keys.Master.Hash() == c.Keys.Master.Hash() ||
+		partner.Database.URL.Reveal() != "postgres://private/x_partner" || partner.Tokens.AccessTTL == c.Tokens.AccessTTL ||
+		len(partner.Outbound.Allow)+len(partner.Connectors()) != 0 {
+		t.Errorf("Partner Inc: %+v", partner)
 	}
 	if c.Tokens.AccessTTL.String() != "1m30s" || c.Issuer != ports.issuer.url() || c.Database.URL.Reveal() != "postgres://private/x" || c.TLS() {
 		t.Errorf("%+v", c)
@@ -212,20 +240,20 @@ func TestFilesAreReplacedAsAWholeForTheirOwnerAlone(t *testing.T) {
 func TestAMasterKeyIsMadeOnceAndNeverReplaced(t *testing.T) {
 	t.Parallel()
 	dir := &directory{path: t.TempDir()}
-	if err := dir.ensureMaster(true); err == nil || !strings.Contains(err.Error(), "put it back") {
+	if err := dir.ensureMaster(masterFile, true); err == nil || !strings.Contains(err.Error(), "put it back") {
 		t.Errorf("a lost key was replaced: %v", err)
 	}
-	if err := dir.ensureMaster(false); err != nil {
+	if err := dir.ensureMaster(masterFile, false); err != nil {
 		t.Fatal(err)
 	}
-	before, err := os.ReadFile(dir.master())
+	before, err := os.ReadFile(dir.file(masterFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := dir.ensureMaster(false); err != nil {
+	if err := dir.ensureMaster(masterFile, false); err != nil {
 		t.Fatal(err)
 	}
-	if after, err := os.ReadFile(dir.master()); err != nil || !bytes.Equal(before, after) {
+	if after, err := os.ReadFile(dir.file(masterFile)); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -236,7 +264,7 @@ func TestForgettingTakesLeftoversAlongAndNothingElse(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{stateFile, lockFile, masterFile, ".dev.json-123", "mine"} {
+	for _, name := range []string{stateFile, lockFile, masterFile, partnerKey, ".dev.json-123", ".partner.key-1", "mine"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -247,5 +275,23 @@ func TestForgettingTakesLeftoversAlongAndNothingElse(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 || left[0].Name() != "mine" {
 		t.Errorf("%v %v", left, err)
+	}
+}
+
+func TestTheSecondDatabaseIsBesideTheFirst(t *testing.T) {
+	t.Parallel()
+	for dsn, want := range map[string]string{
+		"postgres:///signet?host=%2Frun%2Fmy%20pg&user=signet": "postgres:///signet_partner?host=%2Frun%2Fmy%20pg&user=signet",
+		"postgresql://u:p%40w@db:5432/x":                       "postgresql://u:p%40w@db:5432/x_partner",
+		"postgres://u@db/x?dbname=y":                           "postgres://u@db/y_partner",
+		"host=db user=u dbname=x":                              "host=db user=u dbname=x dbname=x_partner",
+	} {
+		beside, name, err := besideDatabase(secret.New(dsn))
+		if err != nil || beside.Reveal() != want || !strings.Contains(want, name) {
+			t.Errorf("%s: %s, %s, %v", dsn, beside.Reveal(), name, err)
+		}
+	}
+	if _, _, err := besideDatabase(secret.New("postgres://u:pass word@x:y/")); err == nil || strings.Contains(err.Error(), "pass") {
+		t.Errorf("no URL: %v", err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 const (
 	stateFile  = "dev.json"
 	masterFile = "master.key"
+	partnerKey = "partner.key" // the master key of Partner Inc
 	logFile    = "signet.log"
 	lockFile   = "dev.lock"
 	// maxLog is the size in bytes at which a start begins a new log, keeping one older file.
@@ -68,7 +69,6 @@ func takeLock(path, dir string, flag int) (*os.File, error) {
 
 func (d *directory) close() error            { return d.lock.Close() }
 func (d *directory) file(name string) string { return filepath.Join(d.path, name) }
-func (d *directory) master() string          { return d.file(masterFile) }
 
 // openLog opens the server's log for appending.
 func (d *directory) openLog() (*os.File, error) {
@@ -83,21 +83,21 @@ func (d *directory) openLog() (*os.File, error) {
 	return f, nil
 }
 
-// ensureMaster makes the master key on the first run. On a later one it must be there: what the
+// ensureMaster makes a master key on the first run. On a later one it must be there: what the
 // database holds opens under no other.
-func (d *directory) ensureMaster(seeded bool) error {
-	_, err := os.Stat(d.master())
+func (d *directory) ensureMaster(name string, seeded bool) error {
+	_, err := os.Stat(d.file(name))
 	switch {
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return unusable(d.path, err)
 	case seeded:
-		return errdefs.Say(errdefs.ErrNotFound, err, "the master key %s is gone, and the signing keys open under no other: put it back, or begin anew with signet dev forget", d.master())
+		return errdefs.Say(errdefs.ErrNotFound, err, "the master key %s is gone, and the signing keys open under no other: put it back, or begin anew with signet dev forget", d.file(name))
 	}
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // documented never to fail
-	return d.write(masterFile, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"))
+	return d.write(name, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"))
 }
 
 // readState returns what the last run wrote down; the zero State when there was none.
@@ -164,15 +164,17 @@ func Forget(path string) (dir string, existed bool, err error) {
 		return abs, true, err
 	}
 	// The lock goes last: until then nobody else can begin here.
-	names := []string{stateFile, masterFile, logFile, logFile + ".old", "pg.lock", lockFile}
+	names := []string{stateFile, masterFile, partnerKey, logFile, logFile + ".old", "pg.lock", lockFile}
 	entries, err := os.ReadDir(abs)
 	if err != nil {
 		return abs, true, unusable(abs, err)
 	}
 	for _, e := range entries {
 		// Of a run that was killed while it wrote.
-		if n := e.Name(); strings.HasPrefix(n, "."+stateFile+"-") || strings.HasPrefix(n, "."+masterFile+"-") {
-			names = append([]string{n}, names...)
+		for _, written := range []string{stateFile, masterFile, partnerKey} {
+			if n := e.Name(); strings.HasPrefix(n, "."+written+"-") {
+				names = append([]string{n}, names...)
+			}
 		}
 	}
 	for _, name := range names {

@@ -44,6 +44,9 @@ func (s split) WithGroup(name string) slog.Handler {
 	return split{s.file.WithGroup(name), s.terminal.WithGroup(name)}
 }
 
+// ourSetting marks a warning about a setting that dev decides itself: no news to anybody.
+var ourSetting = slog.String("setting", "outbound.allow") //nolint:gochecknoglobals // a constant in all but name
+
 // brief prints warnings as one line: "warning: message (key value, key value)".
 type brief struct {
 	mu    sync.Mutex
@@ -63,7 +66,14 @@ func (b *brief) Handle(_ context.Context, r slog.Record) error {
 	for _, a := range b.attrs {
 		add(a)
 	}
-	r.Attrs(add)
+	decided := false
+	r.Attrs(func(a slog.Attr) bool {
+		decided = decided || a.Equal(ourSetting)
+		return add(a)
+	})
+	if decided {
+		return nil
+	}
 	line := strings.ToLower(r.Level.String())
 	if r.Level == slog.LevelWarn {
 		line = "warning"

@@ -65,14 +65,16 @@ func people() []person {
 	}
 }
 
-func tenants() []installation.Tenant {
-	permissions := func(slugs ...string) []installation.PermissionRef {
-		var out []installation.PermissionRef
-		for _, s := range slugs {
-			out = append(out, installation.PermissionRef{Audience: ordersAudience, Slug: s})
-		}
-		return out
+// permissions are those of the orders service.
+func permissions(slugs ...string) []installation.PermissionRef {
+	var out []installation.PermissionRef
+	for _, s := range slugs {
+		out = append(out, installation.PermissionRef{Audience: ordersAudience, Slug: s})
 	}
+	return out
+}
+
+func tenants() []installation.Tenant {
 	return []installation.Tenant{
 		{Slug: "acme", Name: "Acme Corporation", Roles: []installation.Role{
 			{Name: "admin", Description: "Runs the shop", Permissions: permissions("orders:read", "orders:write", "orders:refund")},
@@ -99,16 +101,17 @@ func resourceServers() []installation.ResourceServer {
 // hashes are the encoded passwords of people, in their order, computed in the background.
 type hashes struct {
 	ctx   context.Context
+	of    []person
 	once  sync.Once
 	done  chan struct{}
 	value []string
 	err   error
 }
 
-// newHashes returns the hashes of people; early begins to compute them before they are asked
+// newHashes returns the hashes of those people; early begins to compute them before they are asked
 // for.
-func newHashes(ctx context.Context, early bool) *hashes {
-	h := &hashes{ctx: ctx, done: make(chan struct{})}
+func newHashes(ctx context.Context, of []person, early bool) *hashes {
+	h := &hashes{ctx: ctx, of: of, done: make(chan struct{})}
 	if early {
 		h.once.Do(func() { go h.compute() })
 	}
@@ -130,11 +133,10 @@ func (h *hashes) compute() {
 		h.err = err
 		return
 	}
-	list := people()
-	h.value = make([]string, len(list))
-	errs := make([]error, len(list))
+	h.value = make([]string, len(h.of))
+	errs := make([]error, len(h.of))
 	var wg sync.WaitGroup
-	for i, p := range list {
+	for i, p := range h.of {
 		wg.Go(func() {
 			if p.imported {
 				b, err := bcrypt.GenerateFromPassword([]byte(p.password), importedCost)

@@ -11,7 +11,7 @@ import (
 )
 
 // Ports are the TCP ports on 127.0.0.1 that dev listens on; 0 picks a free one.
-type Ports struct{ Issuer, Ops, Frontend, Orders, Mail int }
+type Ports struct{ Issuer, Ops, Frontend, Orders, Mail, Partner int }
 
 // Addresses are where a person or a script finds everything.
 type Addresses struct {
@@ -20,6 +20,13 @@ type Addresses struct {
 	Frontend string `json:"frontend"`
 	Orders   string `json:"orders"`
 	Mail     string `json:"mail"`
+	Partner  string `json:"partner,omitempty"` // the issuer of Partner Inc
+}
+
+// alone is the addresses without Partner Inc.
+func (a Addresses) alone() Addresses {
+	a.Partner = ""
+	return a
 }
 
 // port is a bound port.
@@ -33,11 +40,15 @@ func (p port) listen() string { return net.JoinHostPort("127.0.0.1", strconv.Ito
 // url names localhost, which browsers treat as a secure context and people recognise.
 func (p port) url() string { return "http://localhost:" + strconv.Itoa(p.number) }
 
+// byAddress is the URL of a second server for browsers: they keep cookies by host name, whatever the
+// port.
+func (p port) byAddress() string { return "http://" + p.listen() }
+
 // openPorts are all of them, bound before anything else starts, so that a busy one is known at
 // once and every URL can be written down before its server runs.
 type openPorts struct {
-	issuer, ops, frontend, orders, mail port
-	smtp                                port // for the server alone, so always a free one
+	issuer, ops, frontend, orders, mail, partner port
+	smtp, partnerOps                             port // for the servers alone, so always free ones
 }
 
 func (p Ports) open(ctx context.Context) (*openPorts, error) {
@@ -54,7 +65,9 @@ func (p Ports) open(ctx context.Context) (*openPorts, error) {
 		{p.Frontend, "the demo frontend", "--frontend-port", &o.frontend, true},
 		{p.Orders, "the demo orders service", "--orders-port", &o.orders, true},
 		{p.Mail, "the pages of the mailbox", "--mail-port", &o.mail, true},
+		{p.Partner, "the identity server of Partner Inc", "--partner-port", &o.partner, false},
 		{0, "the mail server", "", &o.smtp, false},
+		{0, "health and metrics of Partner Inc", "", &o.partnerOps, false},
 	} {
 		opened, err := openPort(ctx, want.number, want.reachable)
 		if err != nil {
@@ -97,19 +110,19 @@ func explainPort(err error, number int, purpose, flag string) error {
 }
 
 func (o *openPorts) addresses() Addresses {
-	return Addresses{Issuer: o.issuer.url(), Ops: o.ops.url(), Frontend: o.frontend.url(), Orders: o.orders.url(), Mail: o.mail.url()}
+	return Addresses{Issuer: o.issuer.url(), Ops: o.ops.url(), Frontend: o.frontend.url(), Orders: o.orders.url(), Mail: o.mail.url(), Partner: o.partner.byAddress()}
 }
 
-// release hands the server's two ports over to it, which binds them itself.
+// release hands the ports of the two servers over to them, which bind them themselves.
 func (o *openPorts) release() {
-	for _, p := range []port{o.issuer, o.ops} {
+	for _, p := range []port{o.issuer, o.ops, o.partner, o.partnerOps} {
 		_ = p.listener.Close() // nothing was accepted yet
 	}
 }
 
 // close gives up every port; closing one twice does no harm.
 func (o *openPorts) close() {
-	for _, p := range []port{o.issuer, o.ops, o.frontend, o.orders, o.mail, o.smtp} {
+	for _, p := range []port{o.issuer, o.ops, o.frontend, o.orders, o.mail, o.smtp, o.partner, o.partnerOps} {
 		if p.listener != nil {
 			_ = p.listener.Close()
 		}

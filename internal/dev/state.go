@@ -14,14 +14,19 @@ type State struct {
 	// PID is the process that serves, present while it does: the file is complete and every
 	// address answers.
 	PID       int    `json:"pid,omitempty"`
-	Addresses        // issuer, ops, frontend, orders, mail: URLs
+	Addresses        // issuer, ops, frontend, orders, mail, partner: URLs
 	Audience  string `json:"audience"` // of the orders service
 	DataDir   string `json:"data_dir"`
 	Log       string `json:"log"`
-	Database  string `json:"database"` // a PostgreSQL connection URL
+	Site
+	PartnerInc *Site `json:"partner_inc,omitempty"` // absent where there is no room for its database
+}
 
-	People  []Person `json:"people"`
-	Clients []Client `json:"clients"`
+// Site is what one of the servers holds.
+type Site struct {
+	Database string   `json:"database"` // a PostgreSQL connection URL
+	People   []Person `json:"people"`
+	Clients  []Client `json:"clients"`
 
 	// Seed tells runs apart that would seed something else; "" until seeding is complete.
 	Seed string `json:"seed,omitempty"`
@@ -48,34 +53,44 @@ type Client struct {
 }
 
 // describe says what will be running, with the secrets of the last run or new ones.
-func (r *run) describe(fingerprint string) State {
-	s := State{
-		Addresses: r.definition.Addresses, Audience: ordersAudience, DataDir: r.dir.path, Log: r.dir.file(logFile),
-		Database: r.database.Reveal(), Seed: fingerprint,
+func (r *run) describe() (State, error) {
+	s := State{Addresses: r.main.definition.Addresses, Audience: ordersAudience, DataDir: r.dir.path, Log: r.dir.file(logFile)}
+	var err error
+	if s.Site, err = r.main.describe(); err != nil || r.partner == nil {
+		return s, err
 	}
-	for _, p := range r.definition.people {
+	partner, err := r.partner.describe()
+	s.PartnerInc = &partner
+	return s, err
+}
+
+func (s *site) describe() (Site, error) {
+	fingerprint, err := s.definition.fingerprint()
+	d := Site{Database: s.database.Reveal(), Seed: fingerprint}
+	for _, p := range s.definition.people {
 		roles := map[string][]string{}
 		for _, m := range p.Memberships {
 			roles[m.Tenant] = m.Roles
 		}
-		s.People = append(s.People, Person{Email: p.Email, Name: p.Name, Password: p.password, Roles: roles, Note: p.note})
+		d.People = append(d.People, Person{Email: p.Email, Name: p.Name, Password: p.password, Roles: roles, Note: p.note})
 	}
-	for _, c := range r.definition.clients {
-		d := Client{
+	for _, c := range s.definition.clients {
+		client := Client{
 			ID: string(c.ID), Name: c.Name, Kind: c.kind, AuthMethod: c.AuthMethod, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes,
 		}
 		if !c.Public() {
-			d.Secret = r.formerSecret(d.ID)
+			client.Secret = s.former.secret(client.ID)
 		}
-		s.Clients = append(s.Clients, d)
+		d.Clients = append(d.Clients, client)
 	}
-	return s
+	return d, err
 }
 
-func (r *run) formerSecret(id string) string {
-	i := slices.IndexFunc(r.former.Clients, func(c Client) bool { return c.ID == id && c.Secret != "" })
+// secret returns that of a client, or a new one.
+func (s Site) secret(id string) string {
+	i := slices.IndexFunc(s.Clients, func(c Client) bool { return c.ID == id && c.Secret != "" })
 	if i < 0 {
 		return secret.Generate().Reveal()
 	}
-	return r.former.Clients[i].Secret
+	return s.Clients[i].Secret
 }

@@ -26,14 +26,18 @@ func writeTable(w io.Writer, s State, colour bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  %s\n\n", style(bold, "Signet is running."))
-	for _, row := range [][3]string{
+	rows := [][3]string{
 		{"Demo application", s.Frontend, "start here"},
 		{"Orders API", s.Orders, "audience " + s.Audience},
 		{"Identity server", s.Issuer, "the issuer"},
 		{"Mail", s.Mail, "what is sent to people"},
 		{"Discovery", s.Issuer + "/.well-known/openid-configuration", ""},
 		{"Health, metrics", s.Ops + "/readyz", "and /metrics"},
-	} {
+	}
+	if s.PartnerInc != nil {
+		rows = append(rows, [3]string{partnerName, s.Partner, "a company with an identity server of its own"})
+	}
+	for _, row := range rows {
 		fmt.Fprintf(&b, "  %s  %s", pad(row[0], 16), row[1])
 		if row[2] != "" {
 			fmt.Fprintf(&b, "  %s", style(faint, row[2]))
@@ -41,14 +45,14 @@ func writeTable(w io.Writer, s State, colour bool) error {
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	header, rows := signIns(s.People)
+	header, people := signIns(s)
 	widths := make([]int, len(header))
-	for _, row := range append([][]string{header}, rows...) {
+	for _, row := range append([][]string{header}, people...) {
 		for i, cell := range row {
 			widths[i] = max(widths[i], width(cell))
 		}
 	}
-	for n, row := range append([][]string{header}, rows...) {
+	for n, row := range append([][]string{header}, people...) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = pad(cell, widths[i])
@@ -66,10 +70,10 @@ func writeTable(w io.Writer, s State, colour bool) error {
 	return err
 }
 
-// signIns lists people with their roles in each tenant.
-func signIns(people []Person) (header []string, rows [][]string) {
+// signIns lists people with their roles in each tenant, those of Partner Inc last.
+func signIns(s State) (header []string, rows [][]string) {
 	var slugs []string
-	for _, p := range people {
+	for _, p := range s.People {
 		for slug := range p.Roles {
 			if !slices.Contains(slugs, slug) {
 				slugs = append(slugs, slug)
@@ -79,7 +83,11 @@ func signIns(people []Person) (header []string, rows [][]string) {
 	slices.Sort(slugs)
 	header = append([]string{"Sign in as", "Password"}, slugs...)
 	header = append(header, "")
-	for _, p := range people {
+	list := s.People
+	if s.PartnerInc != nil {
+		list = append(list[:len(list):len(list)], s.PartnerInc.People...)
+	}
+	for _, p := range list {
 		row := []string{p.Email, p.Password}
 		for _, slug := range slugs {
 			role := strings.Join(p.Roles[slug], ", ")

@@ -13,17 +13,22 @@ import (
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 )
 
-// Installation is what to store. What exists already stays as it is, clients excepted, which
-// are brought up to date.
+// Installation is what to store. What exists already stays as it is, clients and connectors
+// excepted, which are brought up to date.
 type Installation struct {
 	ResourceServers []ResourceServer
 	Tenants         []Tenant
 	Users           []User
 	Clients         []Client
+	Connectors      []connector.Declaration
+	Domains         []Domain
+	// Keeper seals the secrets of Connectors; nil without any.
+	Keeper *connector.Keeper `json:"-"`
 }
 
 // ResourceServer is an API that tokens are meant for.
@@ -71,6 +76,13 @@ type Membership struct {
 type Client struct {
 	client.Client
 	OwnerTenant string // slug; "" when the installation owns it
+}
+
+// Domain is one of e-mail addresses that a tenant has, for certain: nobody is asked to prove it.
+type Domain struct {
+	Name      string
+	Tenant    string // slug
+	Connector string // reference; "" for any of the tenant
 }
 
 // Check says everything that is wrong, each fault as errdefs.ErrInvalid.
@@ -128,6 +140,27 @@ func (i Installation) Check() error {
 					fault("user %q: no role %q in tenant %q", u.Email, r, m.Tenant)
 				}
 			}
+		}
+	}
+	references := map[string]bool{"": true}
+	for _, c := range i.Connectors {
+		for _, f := range errdefs.Fields(c.Check()) {
+			fault("connector %q: %v", c.Connector.Reference, f)
+		}
+		if c.Joins != "" && !tenants[c.Joins] {
+			fault("connector %q: no tenant %q", c.Connector.Reference, c.Joins)
+		}
+		references[c.Connector.Reference] = true
+	}
+	for _, d := range i.Domains {
+		if n, err := connector.NormalizeDomain(d.Name); err != nil || n != d.Name {
+			fault("domain %q: use one such as acme.example, in lower case", d.Name)
+		}
+		if !tenants[d.Tenant] {
+			fault("domain %q: no tenant %q", d.Name, d.Tenant)
+		}
+		if !references[d.Connector] {
+			fault("domain %q: no connector %q", d.Name, d.Connector)
 		}
 	}
 	for _, c := range i.Clients {

@@ -2,9 +2,10 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ type declarer struct {
 	events []audit.Event
 }
 
-// record notes what happened. Nobody is named: whoever writes the settings is known to nobody here.
+// record notes what happened. Nobody is named: whoever writes settings is known to nobody here.
 func (d *declarer) record(a audit.Action, c id.Connector, reference string) {
 	d.events = append(d.events, audit.Event{
 		At: d.now, Action: a, Target: c.String(),
@@ -70,6 +71,7 @@ func (d *declarer) record(a audit.Action, c id.Connector, reference string) {
 	})
 }
 
+// declare stores one whole connector of the installation.
 func (d *declarer) declare(declaration connector.Declaration) (connector.Declared, error) {
 	c := declaration.Connector
 	done := connector.Declared{Reference: c.Reference}
@@ -86,31 +88,26 @@ func (d *declarer) declare(declaration connector.Declaration) (connector.Declare
 	c.ID = id.NewConnector(d.now)
 	if known {
 		c.ID = id.ConnectorFromUUID(row.ID)
-		kept := d.sameSecret(c.ID, row.SealedSecret, declaration.Secret)
-		if kept && asDeclared(row, c) {
-			return done, nil
-		}
-		if kept {
-			c.Secret = row.SealedSecret
-		}
 	}
-	if len(c.Secret) == 0 {
-		if c.Secret, err = d.keeper.SealSecret(c.ID, declaration.Secret); err != nil {
-			return done, err
-		}
+	if known && d.sameSecret(c.ID, row.SealedSecret, declaration.Secret) {
+		c.Secret = row.SealedSecret
+	} else if c.Secret, err = d.keeper.SealSecret(c.ID, declaration.Secret); err != nil {
+		return done, err
 	}
-	err = d.q.DeclareConnector(d.ctx, sqlcgen.DeclareConnectorParams{
-		ID: c.ID.UUID(), Reference: c.Reference, Slug: c.Slug, JoinsTenantID: nullUUID(c.Joins.UUID()), Kind: string(c.Kind), Name: c.Name,
-		Issuer: c.Issuer, ClientID: c.ClientID, SealedSecret: c.Secret, HostedDomains: append([]string{}, c.HostedDomains...),
-		Provision: c.Provision, DefaultRoles: append([]string{}, c.DefaultRoles...),
-	})
+	wanted, err := connectorColumns(c)
+	if err != nil {
+		return done, err
+	}
+	if known && row.DisabledAt == nil && reflect.DeepEqual(wanted, columnsOf(row)) {
+		return done, nil
+	}
 	action := audit.ConnectorCreated
 	done.Result = connector.Created
 	if known {
 		action, done.Result = audit.ConnectorUpdated, connector.Changed
 	}
 	d.record(action, c.ID, c.Reference)
-	return done, err
+	return done, d.q.DeclareConnector(d.ctx, wanted)
 }
 
 // join finds the tenant that people join, and says what is missing.
@@ -143,15 +140,29 @@ func (d *declarer) sameSecret(c id.Connector, sealed []byte, declared secret.Tex
 	return err == nil && stored.Hash() == declared.Hash()
 }
 
-// asDeclared reports whether a row says what DeclareConnector would write, its secret aside.
-func asDeclared(r sqlcgen.Connector, c connector.Connector) bool {
-	joins := [16]byte{}
-	if r.JoinsTenantID != nil {
-		joins = *r.JoinsTenantID
+// connectorColumns is a connector as it is written, columnsOf as it was read.
+func connectorColumns(c connector.Connector) (sqlcgen.DeclareConnectorParams, error) {
+	mappings, err := json.Marshal(append([]connector.RoleMapping{}, c.RoleMappings...))
+	list := func(l []string) []string { return append([]string{}, l...) }
+	return sqlcgen.DeclareConnectorParams{
+		ID: c.ID.UUID(), Reference: c.Reference, Slug: c.Slug, JoinsTenantID: nullUUID(c.Joins.UUID()), Kind: string(c.Kind), Name: c.Name,
+		Issuer: c.Issuer, ClientID: c.ClientID, SealedSecret: c.Secret, Scopes: list(c.Scopes), HostedDomains: list(c.HostedDomains),
+		AssumeVerified: c.AssumeVerified, Authoritative: c.Authoritative, Provision: c.Provision, DefaultRoles: list(c.DefaultRoles),
+		GroupsClaim: c.GroupsClaim, RoleMappings: mappings, KeepTokens: c.KeepTokens, Hidden: c.Hidden, ManagedBy: c.ManagedBy,
+	}, err
+}
+
+func columnsOf(r sqlcgen.Connector) sqlcgen.DeclareConnectorParams {
+	var mappings []connector.RoleMapping
+	if json.Unmarshal(r.RoleMappings, &mappings) == nil { // the database orders keys in its own way
+		if b, err := json.Marshal(mappings); err == nil {
+			r.RoleMappings = b
+		}
 	}
-	return r.ManagedBy == connector.FromEnvironment && r.DisabledAt == nil && joins == c.Joins.UUID() &&
-		r.Kind == string(c.Kind) && r.Name == c.Name && r.Issuer == c.Issuer && r.ClientID == c.ClientID && r.Provision == c.Provision &&
-		slices.Equal(r.HostedDomains, c.HostedDomains) && slices.Equal(r.DefaultRoles, c.DefaultRoles) &&
-		!r.AssumeVerified && !r.Authoritative && !r.KeepTokens && !r.Hidden &&
-		len(r.Scopes) == 0 && r.GroupsClaim == "" && string(r.RoleMappings) == "[]"
+	return sqlcgen.DeclareConnectorParams{
+		ID: r.ID, Reference: r.Reference, Slug: r.Slug, JoinsTenantID: r.JoinsTenantID, Kind: r.Kind, Name: r.Name,
+		Issuer: r.Issuer, ClientID: r.ClientID, SealedSecret: r.SealedSecret, Scopes: r.Scopes, HostedDomains: r.HostedDomains,
+		AssumeVerified: r.AssumeVerified, Authoritative: r.Authoritative, Provision: r.Provision, DefaultRoles: r.DefaultRoles,
+		GroupsClaim: r.GroupsClaim, RoleMappings: r.RoleMappings, KeepTokens: r.KeepTokens, Hidden: r.Hidden, ManagedBy: r.ManagedBy,
+	}
 }

@@ -3,15 +3,19 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/installation"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/internal/secret"
 )
 
 // Install stores an installation in one transaction: all of it or nothing. People, tenants,
@@ -23,7 +27,7 @@ func (db *DB) Install(ctx context.Context, in installation.Installation, now tim
 	}
 	return db.inTx(ctx, "install", func(q *sqlcgen.Queries) error {
 		i := installer{ctx: ctx, q: q, now: now, tenants: map[string]id.Tenant{}}
-		for _, step := range []func(installation.Installation) error{i.resourceServers, i.tenantsAndRoles, i.users, i.clients} {
+		for _, step := range []func(installation.Installation) error{i.resourceServers, i.tenantsAndRoles, i.users, i.clients, i.connectors, i.domains} {
 			if err := step(in); err != nil {
 				return err
 			}
@@ -157,6 +161,32 @@ func (i installer) clients(in installation.Installation) error {
 			c.Tenant = i.tenants[c.OwnerTenant]
 		}
 		if err := saveClient(i.ctx, i.q, c.Client); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i installer) connectors(in installation.Installation) error {
+	d := declarer{i.ctx, i.q, in.Keeper, i.now, nil}
+	for _, c := range in.Connectors {
+		done, err := d.declare(c)
+		if err != nil {
+			return err
+		}
+		if done.Result == connector.Faulty {
+			return fmt.Errorf("connector %s: %s: %w", done.Reference, done.Fault, errdefs.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func (i installer) domains(in installation.Installation) error {
+	for _, d := range in.Domains {
+		err := i.q.InstallDomain(i.ctx, sqlcgen.InstallDomainParams{
+			TenantID: i.tenants[d.Tenant].UUID(), Domain: d.Name, Connector: d.Connector, Challenge: secret.Generate().Reveal(),
+		})
+		if err != nil {
 			return err
 		}
 	}

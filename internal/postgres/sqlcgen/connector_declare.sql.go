@@ -10,10 +10,10 @@ import (
 )
 
 const declareConnector = `-- name: DeclareConnector :exec
-INSERT INTO connector (id, reference, slug, joins_tenant_id, kind, name, issuer, client_id, sealed_secret,
-                       hosted_domains, provision, default_roles, managed_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, 'environment')
+INSERT INTO connector (id, reference, slug, joins_tenant_id, kind, name, issuer, client_id, sealed_secret, scopes, hosted_domains,
+                       assume_verified, authoritative, provision, default_roles, groups_claim, role_mappings, keep_tokens, hidden, managed_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+        $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (id) DO UPDATE SET
     joins_tenant_id = excluded.joins_tenant_id, kind = excluded.kind, name = excluded.name, issuer = excluded.issuer,
     client_id = excluded.client_id, sealed_secret = excluded.sealed_secret, scopes = excluded.scopes,
@@ -25,22 +25,28 @@ ON CONFLICT (id) DO UPDATE SET
 `
 
 type DeclareConnectorParams struct {
-	ID            [16]byte
-	Reference     string
-	Slug          string
-	JoinsTenantID *[16]byte
-	Kind          string
-	Name          string
-	Issuer        string
-	ClientID      string
-	SealedSecret  []byte
-	HostedDomains []string
-	Provision     bool
-	DefaultRoles  []string
+	ID             [16]byte
+	Reference      string
+	Slug           string
+	JoinsTenantID  *[16]byte
+	Kind           string
+	Name           string
+	Issuer         string
+	ClientID       string
+	SealedSecret   []byte
+	Scopes         []string
+	HostedDomains  []string
+	AssumeVerified bool
+	Authoritative  bool
+	Provision      bool
+	DefaultRoles   []string
+	GroupsClaim    string
+	RoleMappings   []byte
+	KeepTokens     bool
+	Hidden         bool
+	ManagedBy      string
 }
 
-// A whole connector of the installation: what the settings do not speak of is as the columns'
-// defaults say.
 func (q *Queries) DeclareConnector(ctx context.Context, arg DeclareConnectorParams) error {
 	_, err := q.db.Exec(ctx, declareConnector,
 		arg.ID,
@@ -52,9 +58,17 @@ func (q *Queries) DeclareConnector(ctx context.Context, arg DeclareConnectorPara
 		arg.Issuer,
 		arg.ClientID,
 		arg.SealedSecret,
+		arg.Scopes,
 		arg.HostedDomains,
+		arg.AssumeVerified,
+		arg.Authoritative,
 		arg.Provision,
 		arg.DefaultRoles,
+		arg.GroupsClaim,
+		arg.RoleMappings,
+		arg.KeepTokens,
+		arg.Hidden,
+		arg.ManagedBy,
 	)
 	return err
 }
@@ -95,6 +109,29 @@ func (q *Queries) FindInstallationConnector(ctx context.Context, reference strin
 		&i.Version,
 	)
 	return i, err
+}
+
+const installDomain = `-- name: InstallDomain :exec
+INSERT INTO tenant_domain (tenant_id, domain, connector_id, challenge, verified_at, verified_by)
+SELECT $1::uuid, $2::text, (SELECT c.id FROM connector c WHERE c.reference = $3::text), $4::text, now(), signet_actor()
+ON CONFLICT DO NOTHING
+`
+
+type InstallDomainParams struct {
+	TenantID  [16]byte
+	Domain    string
+	Connector string
+	Challenge string
+}
+
+func (q *Queries) InstallDomain(ctx context.Context, arg InstallDomainParams) error {
+	_, err := q.db.Exec(ctx, installDomain,
+		arg.TenantID,
+		arg.Domain,
+		arg.Connector,
+		arg.Challenge,
+	)
+	return err
 }
 
 const lockDeclarations = `-- name: LockDeclarations :exec
