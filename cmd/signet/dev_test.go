@@ -37,6 +37,12 @@ type devProcess struct {
 // startDev starts `signet dev` on free ports and waits until dev.json says that it serves.
 func startDev(t *testing.T, dataDir string, environ ...string) *devProcess {
 	t.Helper()
+	return startDevWith(t, dataDir, nil, environ...)
+}
+
+// startDevWith is startDev with further flags.
+func startDevWith(t *testing.T, dataDir string, flags []string, environ ...string) *devProcess {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +50,7 @@ func startDev(t *testing.T, dataDir string, environ ...string) *devProcess {
 	p := &devProcess{out: &output{}, exited: make(chan struct{})}
 	// TestMain makes a test binary that is called signet the command itself.
 	p.cmd = &exec.Cmd{
-		Path: self, Args: []string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"},
+		Path: self, Args: append([]string{"signet", "dev", "--data-dir", dataDir, "--port=0", "--ops-port=0", "--frontend-port=0", "--orders-port=0", "--mail-port=0", "--partner-port=0"}, flags...),
 		Env: append(os.Environ(), environ...), Stdout: p.out, Stderr: p.out,
 	}
 	if err := p.cmd.Start(); err != nil {
@@ -174,11 +180,18 @@ func fetch(t *testing.T, req *http.Request, want int) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out map[string]any
-	if res.StatusCode != want || json.Unmarshal(b, &out) != nil {
+	if res.StatusCode != want {
 		t.Fatalf("%s: status %d, want %d\n%s", req.URL, res.StatusCode, want, b)
 	}
-	return out
+	return decoded(t, string(b))
+}
+
+func decoded(t *testing.T, body string) (object map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), &object); err != nil {
+		t.Fatalf("%v\n%s", err, body)
+	}
+	return object
 }
 
 // machineReadsOrders is what a script does with dev.json.

@@ -98,8 +98,10 @@ func (d *declarer) declare(declaration connector.Declaration) (connector.Declare
 	if err != nil {
 		return done, err
 	}
-	if known && row.DisabledAt == nil && reflect.DeepEqual(wanted, columnsOf(row)) {
-		return done, nil
+	if known && row.DisabledAt == nil {
+		if stored, err := connectorColumns(toConnector(row)); err == nil && reflect.DeepEqual(wanted, stored) {
+			return done, nil
+		}
 	}
 	action := audit.ConnectorCreated
 	done.Result = connector.Created
@@ -140,7 +142,7 @@ func (d *declarer) sameSecret(c id.Connector, sealed []byte, declared secret.Tex
 	return err == nil && stored.Hash() == declared.Hash()
 }
 
-// connectorColumns is a connector as it is written, columnsOf as it was read.
+// connectorColumns is a connector as it is written.
 func connectorColumns(c connector.Connector) (sqlcgen.DeclareConnectorParams, error) {
 	mappings, err := json.Marshal(append([]connector.RoleMapping{}, c.RoleMappings...))
 	list := func(l []string) []string { return append([]string{}, l...) }
@@ -150,19 +152,4 @@ func connectorColumns(c connector.Connector) (sqlcgen.DeclareConnectorParams, er
 		AssumeVerified: c.AssumeVerified, Authoritative: c.Authoritative, Provision: c.Provision, DefaultRoles: list(c.DefaultRoles),
 		GroupsClaim: c.GroupsClaim, RoleMappings: mappings, KeepTokens: c.KeepTokens, Hidden: c.Hidden, ManagedBy: c.ManagedBy,
 	}, err
-}
-
-func columnsOf(r sqlcgen.Connector) sqlcgen.DeclareConnectorParams {
-	var mappings []connector.RoleMapping
-	if json.Unmarshal(r.RoleMappings, &mappings) == nil { // the database orders keys in its own way
-		if b, err := json.Marshal(mappings); err == nil {
-			r.RoleMappings = b
-		}
-	}
-	return sqlcgen.DeclareConnectorParams{
-		ID: r.ID, Reference: r.Reference, Slug: r.Slug, JoinsTenantID: r.JoinsTenantID, Kind: r.Kind, Name: r.Name,
-		Issuer: r.Issuer, ClientID: r.ClientID, SealedSecret: r.SealedSecret, Scopes: r.Scopes, HostedDomains: r.HostedDomains,
-		AssumeVerified: r.AssumeVerified, Authoritative: r.Authoritative, Provision: r.Provision, DefaultRoles: r.DefaultRoles,
-		GroupsClaim: r.GroupsClaim, RoleMappings: r.RoleMappings, KeepTokens: r.KeepTokens, Hidden: r.Hidden, ManagedBy: r.ManagedBy,
-	}
 }
