@@ -160,9 +160,6 @@ func (i *Interaction) unlink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !found {
 		return err
 	}
-	if l.only {
-		return i.showUnlink(w, r, l)
-	}
 	// From here on nothing stops when the browser goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()
@@ -171,7 +168,7 @@ func (i *Interaction) unlink(w http.ResponseWriter, r *http.Request) error {
 	letter := i.identityNotice(ctx, mail.IdentityUnlinked, l.user, l.Name)
 	err = i.Identities.Unlink(ctx, l.user.ID, l.ID, l.visit.session.ID, maxAccessToken, letter, e)
 	switch {
-	case errors.Is(err, errdefs.ErrConflict): // another one was removed at the same time
+	case errors.Is(err, errdefs.ErrConflict): // also when another one is removed at the same time
 		l.only = true
 		return i.showUnlink(w, r, l)
 	case errors.Is(err, errdefs.ErrNotFound):

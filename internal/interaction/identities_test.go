@@ -163,6 +163,20 @@ func TestAnIdentityIsRemovedOnlyAfterItWasConfirmed(t *testing.T) {
 	}
 }
 
+func TestAnOrganizationThatRefusesPasswordsMakesItsProviderTheOnlyWay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	i := s.link(t, "ada@acme.example", s.connector(t, "acme", "okta", "Acme Okta"), "ada")
+	b, _ := s.signedIn(t, "ada@acme.example")
+	s.exec(t, `INSERT INTO tenant_domain (tenant_id, domain, challenge, verified_at, created_by) SELECT id, 'acme.example', 'x', now(), 'installation' FROM tenant WHERE slug = 'acme'`)
+	s.exec(t, "UPDATE tenant SET only_connectors = true WHERE slug = 'acme'")
+	b.get("/account").wantSeen("Your organization asks you to sign in through its own provider.", "This is the only way to sign in to your account.")
+	b.remove(i).want(http.StatusConflict, "only way to sign in")
+	if s.identities(t, "ada@acme.example") != 1 {
+		t.Error("it is gone")
+	}
+}
+
 func TestWhatIsRemovedEndsTheSessionsThatRestOnIt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -170,14 +184,18 @@ func TestWhatIsRemovedEndsTheSessionsThatRestOnIt(t *testing.T) {
 	i := s.link(t, "ada@acme.example", google, "ada")
 	other := session.New(s.user(t, "ada@acme.example").ID, time.Now(), session.Lifetimes{Idle: time.Hour, Absolute: time.Hour}).
 		Via(session.Upstream{Connector: google.ID, Identity: i}, time.Now())
-	check(t, s.db.Sessions().Begin(t.Context(), secret.Generate().Hash(), other))
 	token := secret.Generate()
-	other.ID = id.NewSession(time.Now())
 	check(t, s.db.Sessions().Begin(t.Context(), token.Hash(), other))
-	b, _ := s.signedIn(t, "ada@acme.example")
-	b.remove(i).wantSeen("It is removed.")
+	here, mine := s.browser(t), secret.Generate()
+	other.ID = id.NewSession(time.Now())
+	check(t, s.db.Sessions().Begin(t.Context(), mine.Hash(), other))
+	here.setCookie("signet", mine.Reveal())
+	here.remove(i).wantSeen("It is removed.")
 	if _, err := s.db.Sessions().Find(t.Context(), token.Hash()); err == nil {
-		t.Error("the session that rests on it goes on")
+		t.Error("another session that rests on it goes on")
+	}
+	if _, err := here.session(); err != nil {
+		t.Errorf("the session in which it was removed: %v", err)
 	}
 }
 

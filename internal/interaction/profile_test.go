@@ -78,6 +78,8 @@ func TestTheProfileSaysWhoElseFillsItIn(t *testing.T) {
 	b.get("/account/profile").wantSeen("Google keeps this up to date", "What you change here stays as you write it.")
 	s.link(t, "ada@acme.example", s.connector(t, "", "hub", "Hub"), "ada")
 	b.get("/account/profile").wantSeen("The providers that you sign in through keep this up to date.")
+	s.exec(t, "UPDATE connector SET disabled_at = now() WHERE slug = 'google'") // fills in nothing any more
+	b.get("/account/profile").wantSeen("Hub keeps this up to date")
 }
 
 func TestAProfileIsItsOwnersAlone(t *testing.T) {
