@@ -100,7 +100,8 @@ func (p pair) signRaw(t testing.TB, header map[string]any, body []byte) string {
 	return input + "." + b64(signature)
 }
 
-// idp is an OpenID Provider whose every answer can be made wrong.
+// idp is an OpenID Provider whose every answer can be made wrong. Its fields are set before connector
+// is called, or through change.
 type idp struct {
 	t      testing.TB
 	server *httptest.Server
@@ -301,7 +302,9 @@ func quiet(t testing.TB, texts ...string) {
 	}
 }
 
+// connector returns one for p. What a test changed of p before is seen by its server.
 func (p *idp) connector() connector.Connector {
+	p.change(func() {})
 	return connector.Connector{
 		ID: id.NewConnector(t0), Reference: "acme.idp", Slug: "idp", Kind: connector.OIDC, Name: "IdP", Issuer: p.server.URL, ClientID: "signet",
 		Secret: []byte("sealed"), Version: 1,

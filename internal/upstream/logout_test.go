@@ -91,7 +91,6 @@ func TestALogoutTokenThatIsNoneIsRefused(t *testing.T) {
 func TestLogoutTokensTakeNoPlacesOfSignIns(t *testing.T) {
 	t.Parallel()
 	p, w := newIDP(t), newWorld(t)
-	c := p.connector()
 	release, asked := make(chan struct{}), make(chan struct{}, 1)
 	p.answer[jwksPath] = func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -104,7 +103,7 @@ func TestLogoutTokensTakeNoPlacesOfSignIns(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	token := p.logoutToken(t, nil, nil)
+	c, token := p.connector(), p.logoutToken(t, nil, nil)
 	errs := make(chan error, 100)
 	for range cap(errs) {
 		go func() {

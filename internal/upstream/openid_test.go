@@ -465,6 +465,7 @@ func TestTheClientAuthenticatesInOneWay(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		p.change(func() {}) // what its server wrote is seen
 		if (p.basic[0] != "") != tt.basic || p.last.Has("client_secret") != tt.post || p.last.Has("client_id") == tt.basic {
 			t.Errorf("%s: basic %q, form %v", name, p.basic, p.last)
 		}

@@ -100,7 +100,7 @@ func TestATestOfAConnectionSaysWhatIsWrong(t *testing.T) {
 			p, w := newIDP(t), newWorld(t, patience(3*time.Second))
 			p.answer[tokenPath] = status(400, invalidGrant)
 			c := p.connector()
-			tt.change(p, &c)
+			p.change(func() { tt.change(p, &c) })
 			got := report(t, w.Test(t.Context(), c, secret.New(theSecret)))
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
@@ -124,7 +124,7 @@ func TestGitHubIsTestedByACodeThatItNeverIssued(t *testing.T) {
 		if !strings.Contains(got, want) || !strings.Contains(got, "https://signet.example/upstream/github/callback") || strings.Contains(got, "logout") {
 			t.Errorf("%s:\n%s", answer, got)
 		}
-		if g.asked["/api/v3/user"] != 0 || g.form.Get("code") == "" {
+		if g.count("/api/v3/user") != 0 || g.form.Get("code") == "" {
 			t.Errorf("asked %v", g.asked)
 		}
 	}
