@@ -199,6 +199,10 @@ func turnedAway(v connector.Verdict, c connector.Connector, p connector.Profile)
 	case connector.Unknown:
 		reason, text = connector.NotLinked, "nobody here is linked to the identity, and the connector takes in nobody new"
 	case connector.Unvouched:
+		if p.Email == "" {
+			reason, text = connector.NoAddress, "somebody new, of whom the provider says no address that they have verified"
+			break
+		}
 		reason, text = connector.NotVouched, "somebody new, without an address that the connector may vouch for: it has to be verified, and of a tenant's connector in one of its verified domains"
 	case connector.Disabled:
 		reason, text = connector.AccountOff, "the account is disabled"

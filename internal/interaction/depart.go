@@ -150,7 +150,7 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 		err = i.Attempts.Begin(ctx, a)
 	}
 	if err != nil {
-		return i.upstreamFailed(w, r, c, y, err, false)
+		return i.upstreamFailed(w, r, c, y, err, true)
 	}
 	i.cookies.set(w, i.cookies.upstream, browser.Reveal(), connector.AttemptLifetime)
 	return redirect(w, target)

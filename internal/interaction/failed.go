@@ -22,7 +22,8 @@ type failed struct {
 func (f *failed) Unwrap() error { return &f.Failure }
 
 // upstreamFailed answers an attempt through c that came to nothing, so that trying again works and
-// what it was for is not lost. held says that the browser brought a state of ours.
+// what it was for is not lost. held says that the browser brought a state of ours, or was about to
+// get one.
 func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c connector.Connector, y way, err error, held bool) error {
 	i.recordFailure(r, c, y, err, held)
 	reason := connector.ReasonOf(err)
@@ -95,8 +96,8 @@ func failurePage(r connector.Reason) (ui.UpstreamReason, int) {
 	return ui.UpstreamOurs, http.StatusInternalServerError
 }
 
-// recordFailure counts a failure and says it in the log; on record too when the browser brought a
-// state of ours. Anybody can call without one, as often as they like.
+// recordFailure counts a failure and says it in the log; on record too if it was held. Anybody can
+// call back without a state, as often as they like.
 func (i *Interaction) recordFailure(r *http.Request, c connector.Connector, y way, err error, held bool) {
 	ctx, reason := r.Context(), connector.ReasonOf(err)
 	i.Observer.UpstreamSignIn(c.Reference, string(reason))
