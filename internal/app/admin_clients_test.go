@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -35,7 +36,9 @@ func entries(a apptest.Answer, member string) (out []string) {
 // records counts rows.
 func records(t *testing.T, a *apptest.App, sql string, args ...any) (n int) {
 	t.Helper()
-	if err := connect(t, a).QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+	conn := connect(t, a)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

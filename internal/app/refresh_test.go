@@ -249,6 +249,7 @@ func TestSigningOutEndsWhatLivesWithTheSessionAndLeavesOfflineAccess(t *testing.
 func exec(t *testing.T, a *apptest.App, sql string, args ...any) {
 	t.Helper()
 	conn := connect(t, a)
+	defer conn.Close(context.WithoutCancel(t.Context()))
 	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +257,9 @@ func exec(t *testing.T, a *apptest.App, sql string, args ...any) {
 
 func row(t *testing.T, a *apptest.App, sql string, into ...any) {
 	t.Helper()
-	if err := connect(t, a).QueryRow(context.Background(), sql).Scan(into...); err != nil {
+	conn := connect(t, a)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if err := conn.QueryRow(context.Background(), sql).Scan(into...); err != nil {
 		t.Fatal(err)
 	}
 }

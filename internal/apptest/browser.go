@@ -119,11 +119,17 @@ func (b *Browser) Follow(p Page) Page {
 	return b.Return(b.Answer(p).String())
 }
 
-// Through begins an authorization request of the client spa that names a connector, and returns
-// the page that sends the browser to its provider; changes are those of AuthorizeURL.
+// Through begins an authorization request of the client spa, presses the button of a connector on
+// the sign-in page, and returns the page that sends the browser to its provider; changes are those
+// of AuthorizeURL. It waits for a connector that was stored just now.
 func (b *Browser) Through(reference string, changes ...string) Page {
 	b.t.Helper()
-	return b.Get(b.app.AuthorizeURL("spa", append([]string{"connector=" + reference}, changes...)...))
+	p := b.Get(b.app.AuthorizeURL("spa", changes...))
+	for end := time.Now().Add(20 * time.Second); !p.HasForm("/upstream/"+reference) && time.Now().Before(end); {
+		p = b.Get(b.app.AuthorizeURL("spa", changes...))
+	}
+	f := p.Form(b.t, "/upstream/"+reference)
+	return b.Post(f.Action, f.Fields)
 }
 
 func (a *App) owns(u *url.URL) bool {

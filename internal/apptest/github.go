@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/secret"
 )
 
@@ -97,6 +98,11 @@ func NewGitHub(t testing.TB) *GitHub {
 	}
 	g.URL = g.start(t, mux)
 	return g
+}
+
+// Connector is how it is declared, for everybody: whoever is new gets an account.
+func (g *GitHub) Connector() connector.Connector {
+	return connector.Connector{Slug: "github", Kind: connector.GitHub, Name: "GitHub", Issuer: g.URL, ClientID: g.ClientID, Provision: true}
 }
 
 // SignedIn says who is signed in from now on.

@@ -3,6 +3,7 @@ package apptest
 import (
 	"cmp"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/secret"
 )
 
@@ -33,6 +35,7 @@ type Provider struct {
 	URL      string // the issuer
 	ClientID string
 	Secret   secret.Text
+	Callback string // the redirect URI that is registered; "" takes any
 
 	keys   []*ProviderKey // the first one signs
 	person map[string]any
@@ -100,6 +103,11 @@ func (p *Provider) SignedIn(claims map[string]any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.person = maps.Clone(claims)
+}
+
+// Connector is how it is declared, for everybody: whoever is new gets an account.
+func (p *Provider) Connector() connector.Connector {
+	return connector.Connector{Slug: "partner", Kind: connector.OIDC, Name: "Partner", Issuer: p.URL, ClientID: p.ClientID, Provision: true}
 }
 
 // Bend changes what the provider says from now on; the zero Bend makes it honest again.
@@ -191,8 +199,9 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 // redirecting is refused on a page (RFC 6749 §4.1.2.1).
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if q.Get("client_id") != p.ClientID || q.Get("redirect_uri") == "" {
-		http.Error(w, "unknown client", http.StatusBadRequest)
+	back := q.Get("redirect_uri")
+	if q.Get("client_id") != p.ClientID || back == "" || p.Callback != "" && back != p.Callback {
+		http.Error(w, "unknown client or redirect URI", http.StatusBadRequest)
 		return
 	}
 	answer := url.Values{"state": {q.Get("state")}, "iss": {p.URL}}
@@ -212,7 +221,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.bend.Answer(q, answer)
 	}
 	p.mu.Unlock()
-	http.Redirect(w, r, q.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+	http.Redirect(w, r, back+"?"+answer.Encode(), http.StatusFound)
 }
 
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
@@ -267,7 +276,7 @@ func (p *Provider) idToken(c *ProviderCode) string {
 	header := map[string]any{"typ": "JWT", "alg": key.Alg, "kid": key.ID}
 	claims := maps.Clone(c.person)
 	maps.Copy(claims, map[string]any{
-		"iss": p.URL, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "at_hash": AccessTokenHash(c.Access),
+		"iss": p.URL, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "at_hash": AccessTokenHash(key.Alg, c.Access),
 	})
 	if n := c.Request.Get("nonce"); n != "" {
 		claims["nonce"] = n
@@ -287,8 +296,13 @@ func (p *Provider) idToken(c *ProviderCode) string {
 	return key.Sign(header, claims)
 }
 
-// AccessTokenHash is at_hash for the algorithms with SHA-256 (OpenID Connect Core 1.0 §3.1.3.6).
-func AccessTokenHash(token string) string {
+// AccessTokenHash is at_hash of an ID token that is signed with an algorithm (OpenID Connect Core 1.0
+// §3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 §5.1).
+func AccessTokenHash(alg, token string) string {
+	if alg == "EdDSA" {
+		sum := sha512.Sum512([]byte(token))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

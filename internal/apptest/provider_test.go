@@ -96,7 +96,7 @@ func TestAProviderRedeemsACodeOnceForWhoeverProvesToHaveAskedForIt(t *testing.T)
 	if a.Status != http.StatusOK {
 		t.Fatalf("%d %s", a.Status, a.Raw)
 	}
-	if c := apptest.Claims(t, a.Text("id_token")); c["sub"] != "248289761001" || c["nonce"] != "n" || c["at_hash"] != apptest.AccessTokenHash(a.Text("access_token")) {
+	if c := apptest.Claims(t, a.Text("id_token")); c["sub"] != "248289761001" || c["nonce"] != "n" || c["at_hash"] != apptest.AccessTokenHash("ES256", a.Text("access_token")) {
 		t.Errorf("claims: %v", c)
 	}
 	if again := redeem(t, p.URL+"/token", f); again.Error() != "invalid_grant" {

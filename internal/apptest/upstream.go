@@ -19,12 +19,14 @@ type upstream struct {
 	server  *httptest.Server // nil while it is down
 	address string
 	counts  map[string]int
+	before  map[string]func(*http.Request)
 	instead map[string]http.HandlerFunc
 }
 
 func (u *upstream) start(t testing.TB, routes http.Handler) string {
 	t.Helper()
-	u.t, u.routes, u.counts, u.instead = t, routes, map[string]int{}, map[string]http.HandlerFunc{}
+	u.t, u.routes = t, routes
+	u.counts, u.before, u.instead = map[string]int{}, map[string]func(*http.Request){}, map[string]http.HandlerFunc{}
 	u.server = httptest.NewServer(routes)
 	u.address = u.server.Listener.Addr().String()
 	t.Cleanup(u.Down)
@@ -57,6 +59,13 @@ func (u *upstream) Up() {
 	u.mu.Lock()
 	u.server = s
 	u.mu.Unlock()
+}
+
+// Before has h called before an endpoint answers, which it can delay, until it is called with nil.
+func (u *upstream) Before(endpoint string, h func(*http.Request)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.before[endpoint] = h
 }
 
 // Instead has h answer an endpoint, until it is called with nil.
@@ -92,7 +101,11 @@ func (u *upstream) at(endpoint string, h http.HandlerFunc) http.HandlerFunc {
 		if instead := u.instead[endpoint]; instead != nil {
 			answer = instead
 		}
+		before := u.before[endpoint]
 		u.mu.Unlock()
+		if before != nil {
+			before(r)
+		}
 		answer(w, r)
 	}
 }
