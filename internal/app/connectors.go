@@ -30,6 +30,9 @@ func newDeclarations(o Options, db *postgres.DB, e *envelope.Envelope) *declarat
 // declare reports whether everything is as declared now.
 func (d *declarations) declare(ctx context.Context) bool {
 	results, err := d.db.Declare(ctx, d.declared, d.keeper, d.Now())
+	if err != nil && ctx.Err() != nil {
+		return false // it is time to stop
+	}
 	if err != nil {
 		d.Log.ErrorContext(ctx, "the connectors of the settings could not be declared, will try again", "error", err)
 		return false

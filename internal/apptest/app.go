@@ -97,7 +97,7 @@ func Start(t testing.TB, opts ...Option) *App {
 		"SIGNET_OPS_LISTEN":         "127.0.0.1:0",
 		"SIGNET_DATABASE_MAX_CONNS": "12",
 		"SIGNET_LOG_LEVEL":          "info",
-		"SIGNET_OUTBOUND_ALLOW":     "127.0.0.1",
+		"SIGNET_OUTBOUND_ALLOW":     "127.0.0.0/8,::1/128", // providers of tests
 	}}
 	for _, opt := range opts {
 		opt(&o)
