@@ -3,8 +3,10 @@ package interaction_test
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -349,13 +351,12 @@ func TestEveryFailureHasAPageAndATryThatWorks(t *testing.T) {
 	}
 }
 
+var anchor = regexp.MustCompile(`<a [^>]*href="(/[^"]*)"`)
+
 // links are the links of a page that stay on the site.
 func links(p page) (out []string) {
-	for _, part := range strings.Split(p.body, `<a href="`)[1:] {
-		href, _, _ := strings.Cut(part, `"`)
-		if strings.HasPrefix(href, "/") {
-			out = append(out, strings.ReplaceAll(href, "&amp;", "&"))
-		}
+	for _, m := range anchor.FindAllStringSubmatch(p.body, -1) {
+		out = append(out, html.UnescapeString(m[1]))
 	}
 	return out
 }

@@ -112,7 +112,7 @@ func newFederation(t *testing.T, options ...option) *federation {
 	declare := func(name string, enabled bool) {
 		c := connector.Connector{
 			Reference: name, Slug: name, Kind: connector.OIDC, Name: strings.ToUpper(name[:1]) + name[1:], Issuer: providerURL,
-			ClientID: "signet", Provision: name != "closed",
+			ClientID: "signet", Provision: name != "closed", ManagedBy: connector.FromEnvironment,
 		}
 		if name == "google" {
 			c.Kind = connector.Google
