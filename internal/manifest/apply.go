@@ -282,6 +282,8 @@ const (
 	phaseTenantServer
 	phaseTenantPermission
 	phaseRole
+	phaseConnector
+	phaseDomain
 	phaseUser
 	phaseMember
 	phaseClient
@@ -289,6 +291,8 @@ const (
 	phaseLate // and now what is taken away
 	phaseMemberGone
 	phaseClientGone
+	phaseDomainGone
+	phaseConnectorGone
 	phaseRoleGone
 	phaseTemplateGone
 	phasePermissionGone
@@ -302,6 +306,7 @@ func (s *Step) phase() int {
 		return map[string]int{
 			"member": phaseMemberGone, "client": phaseClientGone, "role": phaseRoleGone, "role template": phaseTemplateGone,
 			"permission": phasePermissionGone, "resource server": phaseServerGone, "tenant": phaseTenantGone, "secret": phaseSecret,
+			"domain": phaseDomainGone, "connector": phaseConnectorGone,
 		}[s.Noun]
 	}
 	switch s.Noun {
@@ -317,6 +322,7 @@ func (s *Step) phase() int {
 	return map[string]int{
 		"resource server": phaseServer, "permission": phasePermission, "role template": phaseTemplate, "tenant": phaseTenant,
 		"role": phaseRole, "user": phaseUser, "member": phaseMember, "client": phaseClient, "secret": phaseSecret,
+		"connector": phaseConnector, "domain": phaseDomain,
 	}[s.Noun]
 }
 

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // check says what is wrong with a document by itself: what is there twice, and what it refers to
@@ -42,12 +43,19 @@ func (c *checker) unique(of *collection, list *things) {
 
 // tenant checks references between a tenant's roles and members, where the document has all roles.
 func (c *checker) tenant(t *thing) {
+	c.domains(t)
 	known := t.below[roles]
 	if known == nil {
 		return
 	}
 	refer := func(x *thing, field string) {
 		names, _ := x.fields[field].v.([]string)
+		mappings, _ := x.fields[field].v.([]any)
+		for _, m := range mappings {
+			if m, ok := m.(map[string]any); ok {
+				names = append(names, fmt.Sprint(m["role"]))
+			}
+		}
 		for _, name := range names {
 			if known.role(name) == nil {
 				c.fault(x.fields[field].line, "%s: the tenant %s has no role %s", field, t.key, name)
@@ -63,6 +71,25 @@ func (c *checker) tenant(t *thing) {
 	if m := t.below[members]; m != nil {
 		for _, member := range m.list {
 			refer(member, "roles")
+		}
+	}
+	if p := t.below[connectors]; p != nil {
+		for _, provider := range p.list {
+			refer(provider, "default_roles")
+			refer(provider, "role_mappings")
+		}
+	}
+}
+
+// domains demands the spelling under which the server has a domain.
+func (c *checker) domains(t *thing) {
+	list := t.below[domains]
+	if list == nil {
+		return
+	}
+	for _, d := range list.list {
+		if d.key != strings.ToLower(d.key) {
+			c.fault(d.line, "the domain %s: write it in lower case", d.key)
 		}
 	}
 }

@@ -6,6 +6,7 @@
 //	parse.go   the file, strictly, with the line of everything
 //	check.go   what is wrong with a document by itself
 //	secret.go  values that stand in the environment or in files
+//	connector.go  connectors, and domains that lead to them
 //	remote.go  what there is, read through the administration's API
 //	plan.go    the difference of the two
 //	apply.go   making it so, in the order that things need one another

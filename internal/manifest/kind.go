@@ -65,6 +65,8 @@ const (
 	users           = "users"
 	clients         = "clients"
 	secrets         = "secrets"
+	connectors      = "connectors"
+	domains         = "domains"
 )
 
 // format is everything that a document can declare, in the order in which people read it.
@@ -77,6 +79,17 @@ func format() []*collection {
 		{name: "roles", shape: set}, {name: "attributes", shape: object}, {name: "suspended", shape: truth, late: true},
 	}}
 	secret := &kind{noun: "secret", key: fingerprint}
+	// A client secret is never shown, so one that differs cannot be told: it is heeded at birth alone.
+	provider := func(more ...field) *kind {
+		return &kind{noun: "connector", key: "slug", fields: append(more, []field{
+			{name: "kind", fixed: true}, {name: "name"}, {name: "issuer"}, {name: "client_id"}, {name: "client_secret", birth: true},
+			{name: "scopes", shape: set}, {name: "hosted_domains", shape: set},
+			{name: "assume_verified", shape: truth}, {name: "authoritative", shape: truth}, {name: "provision", shape: truth},
+			{name: "default_roles", shape: set}, {name: "groups_claim"}, {name: "role_mappings", shape: objects},
+			{name: "keep_tokens", shape: truth}, {name: "hidden", shape: truth}, {name: "disabled", shape: truth},
+		}...)}
+	}
+	domain := &kind{noun: "domain", key: "domain", bare: true, fields: []field{{name: "connector"}, {name: "verified", shape: truth}}}
 	template := &kind{noun: "role template", key: "name", fields: []field{{name: "description"}, {name: "permissions", shape: grants}}}
 	return []*collection{
 		{resourceServers, &kind{noun: "resource server", key: "audience", fields: []field{
@@ -85,7 +98,9 @@ func format() []*collection {
 		{roleTemplates, template},
 		{tenants, &kind{noun: "tenant", key: "slug", fields: []field{
 			{name: "name"}, {name: "attributes", shape: object}, {name: "disabled", shape: truth, late: true},
-		}, below: []*collection{{roles, role}, {members, member}}}},
+			{name: "only_connectors", shape: truth, late: true},
+		}, below: []*collection{{roles, role}, {members, member}, {connectors, provider()}, {domains, domain}}}},
+		{connectors, provider(field{name: "joins"})},
 		{users, &kind{noun: "user", key: "email", kept: true, fields: []field{
 			{name: "name"}, {name: "given_name"}, {name: "family_name"}, {name: "picture"}, {name: "locale"},
 			{name: "email_verified", shape: truth}, {name: "disabled", shape: truth},
@@ -107,7 +122,9 @@ const fingerprint = "fingerprint"
 
 // secretField reports whether a field's value stands in the environment or in a file, never in
 // the document.
-func secretField(name string) bool { return name == "password" || name == "password_hash" }
+func secretField(name string) bool {
+	return name == "password" || name == "password_hash" || name == "client_secret"
+}
 
 // The things that every installation has, which no document makes or deletes.
 const (

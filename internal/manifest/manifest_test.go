@@ -19,7 +19,7 @@ import (
 // nothing is an environment and a directory without secrets, save that of the example.
 func nothing() manifest.Secrets {
 	return manifest.Secrets{
-		Env:  func(name string) (string, bool) { return apptest.Password, name == "NORA_PASSWORD" },
+		Env:  func(name string) (string, bool) { return apptest.Password, name == "NORA_PASSWORD" || name == "STAFF_SECRET" },
 		File: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
 }
@@ -103,7 +103,28 @@ tenants:
       - {name: top, includes: [base], permissions: {"urn:example:odd": ["1:2"]}}
     members:
       - {email: opal@signet.example, roles: [top, base], attributes: {a: {b: [c]}}, suspended: true}
+    connectors:
+      - slug: okta
+        name: "Okta: staff"
+        issuer: https://odd.okta.example
+        client_id: "0123"
+        client_secret: {env: STAFF_SECRET}
+        scopes: [groups]
+        provision: true
+        authoritative: true
+        default_roles: [base]
+        groups_claim: realm_access.roles
+        role_mappings: [{group: "yes", role: top}, {group: "12", role: base}]
+      - {slug: staff, issuer: https://staff.odd.example, client_id: "null", disabled: true, hidden: true}
+    domains:
+      - {domain: odd.example, connector: okta, verified: true}
+      - {domain: claimed.example}
+      - {domain: through.example, connector: everybody}
+    only_connectors: true
   - {slug: closed, name: Closed, disabled: true, roles: [], members: []}
+connectors:
+  - {slug: everybody, kind: oidc, name: Everybody, issuer: https://id.example, client_id: "1e3", joins: odd, provision: true, keep_tokens: true}
+  - {slug: staff, issuer: https://staff.example, client_id: c, assume_verified: true}
 users:
   - {email: off@example.org, name: "~", disabled: true}
 clients:
@@ -338,4 +359,59 @@ func TestATenantThatACompleteListDoesNotHaveIsDeletedWithAllInIt(t *testing.T) {
 	if _, _, err := api.GetTenant(t.Context(), "globex"); !adminclient.IsNotFound(err) {
 		t.Errorf("globex is still there: %v", err)
 	}
+}
+
+func TestConnectorsAndDomainsAreChangedAndTakenAwayInAnOrderThatWorks(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	const before = `version: 1
+tenants:
+  - slug: acme
+    connectors:
+      - {slug: one, issuer: https://one.example, client_id: a, client_secret: {env: STAFF_SECRET}}
+      - {slug: two, issuer: https://two.example, client_id: b}
+    domains:
+      - {domain: acme.example, connector: one, verified: true}
+      - gone.example
+connectors:
+  - {slug: shared, issuer: https://shared.example, client_id: c, joins: globex}
+`
+	apply(t, api, []byte(before), manifest.Options{})
+	unchanged(t, api, []byte(before))
+	one, _, err := api.GetConnector(t.Context(), "acme.one")
+	if err != nil || !one.SecretSet {
+		t.Fatalf("%+v, %v", one, err)
+	}
+
+	const after = `version: 1
+complete: [connectors]
+tenants:
+  - slug: acme
+    connectors:
+      - {slug: two, issuer: https://two.example, client_id: B, name: Two}
+      - {slug: three, issuer: https://three.example, client_id: d}
+    domains:
+      - {domain: acme.example, connector: three}
+connectors: []
+`
+	c := compare(t, api, []byte(after))
+	if losses, ok := errors.AsType[*manifest.LossError](c.Apply(t.Context(), manifest.Options{})); !ok || !strings.Contains(losses.Error(), "connector acme/one") || !strings.Contains(losses.Error(), "domain acme/gone.example") || !strings.Contains(losses.Error(), "connector shared") {
+		t.Errorf("losses: %v", losses)
+	}
+	apply(t, api, []byte(after), manifest.Options{AllowLoss: true})
+	unchanged(t, api, []byte(after))
+	d, _, err := api.GetDomain(t.Context(), "acme", "acme.example")
+	three, _, errThree := api.GetConnector(t.Context(), "acme.three")
+	if err != nil || errThree != nil || d.ConnectorID != three.ID || d.VerifiedAt.IsZero() {
+		t.Errorf("the domain leads to %s (%v), verified %s: %v", d.ConnectorID, err, d.VerifiedAt, errThree)
+	}
+}
+
+func TestWhatTheEnvironmentOfTheServerDeclaresIsNotTheDocuments(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t, apptest.With("SIGNET_OIDC_ISSUER", "https://id.example"), apptest.With("SIGNET_OIDC_CLIENT_ID", "c")))
+	if document := string(export(t, api)); strings.Contains(document, "https://id.example") || !strings.Contains(document, "\nconnectors: []") {
+		t.Errorf("exported:\n%s", document)
+	}
+	unchanged(t, api, []byte("version: 1\ncomplete: [connectors]\nconnectors: []\n"))
 }

@@ -146,8 +146,8 @@ func topLevel() []string {
 
 func (p *parser) complete(d *Document, n *yaml.Node, names []string) {
 	for _, name := range names {
-		if name != tenants && name != resourceServers && name != clients {
-			p.fault(n, "complete: %s cannot be complete; %s, %s and %s can", name, tenants, resourceServers, clients)
+		if name != tenants && name != resourceServers && name != clients && name != connectors {
+			p.fault(n, "complete: %s cannot be complete; %s, %s, %s and %s can", name, tenants, resourceServers, clients, connectors)
 		}
 	}
 	d.Complete = names

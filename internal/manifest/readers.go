@@ -73,6 +73,18 @@ func (r *remote) inTenant(ctx context.Context, k *kind, t, want *thing, all bool
 		t.below[members], err = listed(ctx, r, k.lower(members), r.api.AllMembers(ctx, t.id, adminclient.ListMembersParams{}),
 			func(m adminclient.Member) string { return m.User.Email },
 			func(m adminclient.Member, t *thing) error { t.id = m.User.ID; r.know(m.User); return nil })
+		if err != nil {
+			return err
+		}
+	}
+	if all || want != nil && want.below[connectors] != nil {
+		if t.below[connectors], err = r.providersOf(ctx, k.lower(connectors), t.id); err != nil {
+			return err
+		}
+	}
+	if all || want != nil && want.below[domains] != nil {
+		t.below[domains], err = listed(ctx, r, k.lower(domains), r.api.AllDomains(ctx, t.id, adminclient.ListDomainsParams{}),
+			func(d adminclient.Domain) string { return d.Domain }, nil)
 	}
 	return err
 }

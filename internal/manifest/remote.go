@@ -20,6 +20,8 @@ type remote struct {
 	people  map[string]string // accounts: identifier by folded address
 	made    []MadeSecret
 
+	providers []adminclient.Connector // all that the caller sees; nil until they are asked for
+
 	oversized []Oversized
 }
 
@@ -35,7 +37,7 @@ func (r *remote) read(ctx context.Context, want *Document) (*Document, error) {
 		name string
 		read func(context.Context, *kind, *things, bool) (*things, error)
 	}{
-		{tenants, r.tenants}, {resourceServers, r.resourceServers}, {roleTemplates, r.templates}, {users, r.users}, {clients, r.clients},
+		{tenants, r.tenants}, {resourceServers, r.resourceServers}, {roleTemplates, r.templates}, {users, r.users}, {clients, r.clients}, {connectors, r.connectors},
 	} {
 		var declared *things
 		all := want == nil
@@ -88,13 +90,26 @@ func (r *remote) thing(ctx context.Context, k *kind, key string, v any) (*thing,
 	t.id, _ = members["id"].(string)
 	for _, f := range k.fields {
 		switch f.name {
-		case "disabled", "suspended":
+		case "disabled", "suspended", "verified":
 			_, since := members[f.name+"_at"]
 			t.fields[f.name] = value{v: since}
 			continue
 		case "tenant":
 			owner, _ := members["tenant_id"].(string)
 			if t.fields[f.name], err = r.slug(ctx, owner); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if k.noun == "domain" && f.name == "connector" {
+			if t.fields[f.name], err = r.connectorName(ctx, members); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if f.name == "joins" {
+			joins, _ := members["joins_tenant_id"].(string)
+			if t.fields[f.name], err = r.slug(ctx, joins); err != nil {
 				return nil, err
 			}
 			continue
@@ -164,8 +179,11 @@ func body[T any](fields map[string]any) (T, error) {
 				v = permissionList(x)
 			}
 		}
-		if name == "tenant" {
+		switch name {
+		case "tenant":
 			name = "tenant_id"
+		case "joins":
+			name = "joins_tenant_id"
 		}
 		send[name] = v
 	}

@@ -30,6 +30,8 @@ func verbsOf(noun string) verbs {
 		"user":            userVerbs(),
 		"client":          clientVerbs(),
 		"secret":          secretVerbs(),
+		"connector":       connectorVerbs(),
+		"domain":          domainVerbs(),
 	}[noun]
 }
 
