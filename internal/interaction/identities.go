@@ -28,8 +28,10 @@ func (i *Interaction) waysOf(ctx context.Context, u directory.User, memberships 
 		out.PasswordURL, out.HasPassword, out.PasswordOff = pathPassword, true, !ways.Password
 	case !errors.Is(err, errdefs.ErrNotFound):
 		return out, err
-	case i.Letters.Enabled():
-		out.PasswordURL = pathForgot
+	default:
+		if out.PasswordURL, err = i.newPasswordURL(ctx, u); err != nil {
+			return out, err
+		}
 	}
 	for _, identity := range ways.Identities {
 		shown := i.identity(identity)
@@ -40,6 +42,21 @@ func (i *Interaction) waysOf(ctx context.Context, u directory.User, memberships 
 	}
 	out.Connect, err = i.connectable(ctx, ways, memberships)
 	return out, err
+}
+
+// newPasswordURL leads to where somebody who has no password sets one; "" when they would get no
+// message, or could not sign in with it.
+func (i *Interaction) newPasswordURL(ctx context.Context, u directory.User) (string, error) {
+	if !i.Letters.Enabled() {
+		return "", nil
+	}
+	if _, closed, err := i.closedRealm(ctx, u.Email); closed || err != nil {
+		return "", err
+	}
+	if closed, err := i.closedTo(ctx, u.ID); len(closed) > 0 || err != nil {
+		return "", err
+	}
+	return pathForgot, nil
 }
 
 // identity is how a page shows one.
@@ -103,21 +120,17 @@ func (i *Interaction) unlinkForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (i *Interaction) showUnlink(w http.ResponseWriter, r *http.Request, l removable) error {
-	status, p := http.StatusOK, ui.RemoveIdentity{Identity: i.identity(l.LinkedIdentity), Only: l.only, BackURL: pathAccount}
+	p := ui.RemoveIdentity{Identity: i.identity(l.LinkedIdentity), Only: l.only, BackURL: pathAccount}
 	if !l.only {
 		p.Form = ui.Form{Action: pathUnlink, Hidden: []ui.Hidden{{Name: ui.FieldIdentity, Value: l.ID.String()}}}
-		i.render(w, r, status, p)
+		i.render(w, r, http.StatusOK, p)
 		return nil
 	}
-	status = http.StatusConflict
-	_, err := i.Passwords.FindPassword(r.Context(), l.user.ID)
-	switch {
-	case err != nil && !errors.Is(err, errdefs.ErrNotFound):
+	var err error
+	if p.PasswordURL, err = i.newPasswordURL(r.Context(), l.user); err != nil {
 		return err
-	case err != nil && i.Letters.Enabled(): // a password that there is, and that is refused, helps nobody
-		p.PasswordURL = pathForgot
 	}
-	i.render(w, r, status, p)
+	i.render(w, r, http.StatusConflict, p)
 	return nil
 }
 

@@ -165,8 +165,9 @@ func TestAnIdentityIsRemovedOnlyAfterItWasConfirmed(t *testing.T) {
 
 func TestAnOrganizationThatRefusesPasswordsMakesItsProviderTheOnlyWay(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	i := s.link(t, "ada@acme.example", s.connector(t, "acme", "okta", "Acme Okta"), "ada")
+	s := newSite(t, withLetters(t))
+	okta := s.connector(t, "acme", "okta", "Acme Okta")
+	i := s.link(t, "ada@acme.example", okta, "ada")
 	b, _ := s.signedIn(t, "ada@acme.example")
 	s.exec(t, `INSERT INTO tenant_domain (tenant_id, domain, challenge, verified_at, created_by) SELECT id, 'acme.example', 'x', now(), 'installation' FROM tenant WHERE slug = 'acme'`)
 	s.exec(t, "UPDATE tenant SET only_connectors = true WHERE slug = 'acme'")
@@ -174,6 +175,18 @@ func TestAnOrganizationThatRefusesPasswordsMakesItsProviderTheOnlyWay(t *testing
 	b.remove(i).want(http.StatusConflict, "only way to sign in")
 	if s.identities(t, "ada@acme.example") != 1 {
 		t.Error("it is gone")
+	}
+	// Nor is anybody told to set a password that would be refused.
+	s.link(t, "eve@acme.example", okta, "eve")
+	eve := s.browser(t)
+	check(t, s.begin(eve, "eve@acme.example"))
+	eve.get("/account").wantUnseen("Set a password")
+	// To prove themselves anew they are led to the provider, which has to ask them.
+	s.pass(11 * time.Minute)
+	p := b.remove(i)
+	p.wantSeen("Please sign in again to continue.", "Continue with Acme Okta")
+	if again := p.form("/upstream/acme.okta").Get("again"); p.url.Path != "/login" || again != "1" {
+		t.Errorf("%s with again=%q", p.url, again)
 	}
 }
 
