@@ -194,7 +194,7 @@ func TestOldTLSAndUnknownAuthoritiesAreRefused(t *testing.T) {
 	for version, ok := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		server := httptest.NewUnstartedServer(http.NotFoundHandler())
 		server.Config.ErrorLog = nil
-		server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version} //nolint:gosec // what is refused
+		server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version}
 		server.StartTLS()
 		t.Cleanup(server.Close)
 		roots := x509.NewCertPool()
@@ -212,7 +212,7 @@ func TestOldTLSAndUnknownAuthoritiesAreRefused(t *testing.T) {
 
 // It cannot run beside other tests: it sets the environment.
 func TestAProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

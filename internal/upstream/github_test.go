@@ -162,7 +162,9 @@ func TestWhatGitHubRefusesIsSaidInWords(t *testing.T) {
 		"a page":                 {user, text(`<html>`), connector.BadAnswer, ""},
 		"addresses in an object": {emails, text(`{}`), connector.BadAnswer, ""},
 		"addresses too large":    {emails, text(`["` + strings.Repeat("x", 1<<20) + `"]`), connector.BadAnswer, "larger"},
-		"a redirect":             {user, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 301) }, connector.BadAnswer, "redirects"},
+		"a redirect": {user, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusMovedPermanently)
+		}, connector.BadAnswer, "redirects"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

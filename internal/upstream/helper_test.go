@@ -40,14 +40,14 @@ const (
 )
 
 // t0 is when all of it happens.
-var t0 = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var t0 = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
 type pair struct {
 	keys.Key
 	private crypto.Signer
 }
 
-var newPair = sync.OnceValues(func() (pair, pair) { //nolint:gochecknoglobals // RSA keys take long
+var newPair = sync.OnceValues(func() (pair, pair) {
 	make := func(a keys.Algorithm) pair {
 		k, private, err := keys.Generate(a, nil)
 		if err != nil {

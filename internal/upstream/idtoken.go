@@ -63,6 +63,8 @@ func (r *received) verify(ctx context.Context, token string) ([]byte, error) {
 // key finds the key of a token. One without a kid may be of a provider that has only one (Core
 // §10.1).
 func (r *received) key(ctx context.Context, u keys.Unverified) (keys.Key, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
 	kid := u.KeyID
 	if kid == "" {
 		if err := r.set.Ready(ctx); err != nil {

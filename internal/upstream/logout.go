@@ -2,12 +2,17 @@ package upstream
 
 import (
 	"context"
+	"time"
 
 	"github.com/signet-id/signet/internal/connector"
 )
 
 // logoutEvent is what tells a logout token from others (OpenID Connect Back-Channel Logout 1.0 §2.4).
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// maxLogoutLife bounds how long it is remembered that a token was seen. Two minutes are recommended
+// (§2.4).
+const maxLogoutLife = 24 * time.Hour
 
 // verifyLogout follows OpenID Connect Back-Channel Logout 1.0 §2.6. Providers that do not type their
 // tokens write JWT, or nothing; the event tells.
@@ -29,6 +34,9 @@ func (o *openID) verifyLogout(ctx context.Context, token string) (connector.Logo
 	}
 	l := connector.Logout{Issuer: o.connector.Issuer, Subject: r.claims.text("sub"), SessionID: r.claims.text("sid"), TokenID: r.claims.text("jti")}
 	l.Expiry, _ = r.claims.moment("exp")
+	if l.Expiry.After(o.now().Add(maxLogoutLife)) {
+		return connector.Logout{}, connector.Fail(connector.BadToken, nil, "the logout token is good until %s, more than %s from now", stamp(l.Expiry), maxLogoutLife)
+	}
 	return l, nil
 }
 

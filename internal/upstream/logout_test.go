@@ -71,6 +71,7 @@ func TestALogoutTokenThatIsNoneIsRefused(t *testing.T) {
 		"no expiry":                  {nil, m{"exp": nil}, connector.BadToken},
 		"no time of issue":           {nil, m{"iat": nil}, connector.BadToken},
 		"expired":                    {nil, m{"exp": t0.Add(-2 * time.Minute).Unix()}, connector.Clock},
+		"good for years":             {nil, m{"exp": t0.AddDate(5, 0, 0).Unix()}, connector.BadToken},
 		"of the future":              {nil, m{"iat": t0.Add(2 * time.Minute).Unix()}, connector.Clock},
 		"an unknown key":             {m{"kid": "unknown"}, nil, connector.BadToken},
 	} {

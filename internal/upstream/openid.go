@@ -39,7 +39,9 @@ func (o *openID) keySet(m *metadata) (*jwks.Set, error) {
 		return o.keys, nil
 	}
 	ctx, stop := context.WithCancel(o.life)
-	set, err := jwks.New(ctx, jwks.Config{URL: m.jwks, Client: o.client, Now: o.now, Log: o.log})
+	// Without a log: it would be told of every try, for as long as a provider is down that anybody may
+	// have declared. Those who sign in meanwhile are told, and with them the log.
+	set, err := jwks.New(ctx, jwks.Config{URL: m.jwks, Client: o.client, Now: o.now})
 	if err != nil {
 		stop()
 		return nil, connector.Fail(connector.Metadata, err, "the keys cannot be fetched from %s", clip(m.jwks))

@@ -487,21 +487,23 @@ func TestAnErrorOfTheTokenEndpointIsSaidInWords(t *testing.T) {
 		want   connector.Reason
 		words  string
 	}{
-		"invalid_client":   {status(401, `{"error":"invalid_client","error_description":"no `+theSecret+` here"}`), connector.Unauthorized, "client secret"},
-		"unauthorized":     {status(400, `{"error":"unauthorized_client"}`), connector.Unauthorized, ""},
-		"bare 401":         {status(401, `no`), connector.Unauthorized, "401"},
-		"invalid_grant":    {status(400, `{"error":"invalid_grant","error_description":"code `+theCode+` for `+theVerifier+`"}`), connector.CodeRefused, "/upstream/acme.idp/callback"},
-		"other error":      {status(400, `{"error":"invalid_request","error_description":"a\u0000\nb"}`), connector.BadAnswer, "invalid_request"},
-		"error with 200":   {status(200, `{"error":"invalid_grant"}`), connector.CodeRefused, ""},
-		"503":              {status(503, `<html>`+theAccess), connector.Unavailable, "503"},
-		"500 with json":    {status(500, `{"error":"server_error"}`), connector.Unavailable, ""},
-		"429":              {status(429, `{}`), connector.Unavailable, "429"},
-		"404":              {status(404, `x`), connector.BadAnswer, "404"},
-		"a page":           {status(200, `<html>`+theAccess), connector.BadAnswer, "no token response"},
-		"nothing":          {status(200, ``), connector.BadAnswer, ""},
-		"null":             {status(200, `null`), connector.BadAnswer, ""},
-		"a list":           {status(200, `["`+theAccess+`"]`), connector.BadAnswer, ""},
-		"a redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, connector.BadAnswer, "redirects"},
+		"invalid_client": {status(401, `{"error":"invalid_client","error_description":"no `+theSecret+` here"}`), connector.Unauthorized, "client secret"},
+		"unauthorized":   {status(400, `{"error":"unauthorized_client"}`), connector.Unauthorized, ""},
+		"bare 401":       {status(401, `no`), connector.Unauthorized, "401"},
+		"invalid_grant":  {status(400, `{"error":"invalid_grant","error_description":"code `+theCode+` for `+theVerifier+`"}`), connector.CodeRefused, "/upstream/acme.idp/callback"},
+		"other error":    {status(400, `{"error":"invalid_request","error_description":"a\u0000\nb"}`), connector.BadAnswer, "invalid_request"},
+		"error with 200": {status(200, `{"error":"invalid_grant"}`), connector.CodeRefused, ""},
+		"503":            {status(503, `<html>`+theAccess), connector.Unavailable, "503"},
+		"500 with json":  {status(500, `{"error":"server_error"}`), connector.Unavailable, ""},
+		"429":            {status(429, `{}`), connector.Unavailable, "429"},
+		"404":            {status(404, `x`), connector.BadAnswer, "404"},
+		"a page":         {status(200, `<html>`+theAccess), connector.BadAnswer, "no token response"},
+		"nothing":        {status(200, ``), connector.BadAnswer, ""},
+		"null":           {status(200, `null`), connector.BadAnswer, ""},
+		"a list":         {status(200, `["`+theAccess+`"]`), connector.BadAnswer, ""},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, connector.BadAnswer, "redirects"},
 		"too much":         {status(200, `{"access_token":"`+strings.Repeat("x", 2<<20)+`"}`), connector.BadAnswer, "larger"},
 		"a cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, connector.Unreachable, ""},
 	} {

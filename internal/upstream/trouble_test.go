@@ -44,7 +44,7 @@ func TestADiscoveryDocumentThatCannotBeUsedIsRefused(t *testing.T) {
 		"a doubled issuer":              {answer: text(`{"issuer":"a","issuer":"b"}`), want: connector.Metadata, words: "no discovery document"},
 		"down":                          {answer: status(503, "no"), want: connector.Unavailable, words: "503"},
 		"too much":                      {answer: text(`{"x":"` + strings.Repeat("x", 1<<20) + `"}`), want: connector.BadAnswer, words: "larger"},
-		"a redirect":                    {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, want: connector.Metadata, words: "redirects"},
+		"a redirect":                    {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, want: connector.Metadata, words: "redirects"},
 		"a cut connection":              {answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: connector.Unreachable},
 		"a list in place of the issuer": {metadata: m{"issuer": []string{"x"}}, want: connector.Metadata, words: "names no issuer"},
 	} {
@@ -299,7 +299,7 @@ func TestKeysThatCannotBeHadAreSaidInWords(t *testing.T) {
 		"a page":     {text("<html>"), connector.Metadata, "no document with keys"},
 		"none":       {text(`{"keys":[]}`), connector.Metadata, "no key"},
 		"a secret":   {text(string(secretKey)), connector.Metadata, "private key"},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, connector.Metadata, "redirects"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, connector.Metadata, "redirects"},
 		"too much":   {text(strings.Repeat(" ", 600<<10)), connector.Metadata, "too large"},
 		"cut off":    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, connector.Unreachable, ""},
 	} {
