@@ -55,7 +55,7 @@ func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
 		adminapi.RefuseStatus(w, status)
 		return
 	}
-	if !programs[req.URL.Path] {
+	if !programs[req.URL.Path] && !isBackChannel(req.URL.Path) {
 		r.hosted.RefuseStatus(w, req, status)
 		return
 	}
@@ -69,6 +69,11 @@ func (r *rooms) refuse(w http.ResponseWriter, req *http.Request, status int) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": http.StatusText(status)})
+}
+
+// isBackChannel reports whether providers call the path (interaction.Routes).
+func isBackChannel(path string) bool {
+	return strings.HasPrefix(path, "/upstream/") && strings.HasSuffix(path, "/logout")
 }
 
 // programs holds the paths that are never opened by a person.
