@@ -55,7 +55,7 @@ func TestBrowserForgetsAPasswordAndIsInvited(t *testing.T) {
 		tab.Type("#name", "Hedy Lamarr")
 		tab.Type("#new_password", next)
 		tab.Click(".main-action")
-		if got := tab.Until(`location.pathname == '/account' && document.querySelector('.rows .who')?.textContent`); got != "AcmeRoles: clerk" {
+		if got := tab.Until(`location.pathname == '/account' && document.querySelector('section[aria-labelledby=tenants] .who')?.textContent`); got != "AcmeRoles: clerk" {
 			t.Errorf("the account page says %q", got)
 		}
 		p := person{tab, a, page} // signed in by then: the application asks for nothing
