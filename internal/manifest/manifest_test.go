@@ -19,7 +19,9 @@ import (
 // nothing is an environment and a directory without secrets, save that of the example.
 func nothing() manifest.Secrets {
 	return manifest.Secrets{
-		Env:  func(name string) (string, bool) { return apptest.Password, name == "NORA_PASSWORD" || name == "STAFF_SECRET" },
+		Env: func(name string) (string, bool) {
+			return apptest.Password, name == "NORA_PASSWORD" || name == "STAFF_SECRET"
+		},
 		File: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
 }
