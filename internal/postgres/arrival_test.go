@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
@@ -425,5 +426,43 @@ func TestTokensAreKeptOnlyWhereTheConnectorAsksForIt(t *testing.T) {
 	come("access-4")
 	if got = append(got, kept(i)); !slices.Equal(got, []string{"", "access-2", "access-3", ""}) {
 		t.Errorf("kept: %q", got)
+	}
+}
+
+func TestWhateverHappensAtOnceNobodyIsRefused(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t)
+	grace := l.arrive(t, comes(l.okta, "1", "grace@acme.example"), connector.Create).User.ID
+	_, err := l.identities().Link(t.Context(), comes(l.entra, "1", ""), grace, secret.Hash{}, mail.Sealed{})
+	must(t, err)
+	var wg sync.WaitGroup
+	for worker := range 6 {
+		wg.Go(func() {
+			for round := range 10 {
+				a := comes(given(worker%2 == 0, l.okta, l.entra), "1", "grace@acme.example")
+				a.Proof.Profile.Groups = given((worker/2+round)%2 == 0, []string{"bosses"}, []string{})
+				a.Proof.Profile.Names.Name = fmt.Sprint(worker, round)
+				if out, err := l.identities().Arrive(t.Context(), a); err != nil || out.Verdict != connector.Enter || out.User.ID != grace {
+					t.Errorf("%+v, %v", out, err)
+				}
+			}
+		})
+	}
+	wg.Go(func() { // an administrator takes the role by hand, meanwhile
+		for range 10 {
+			_, err := l.Members().Update(t.Context(), did(audit.MemberUpdated), l.acme, grace, func(m *directory.Member) error { m.Roles = []string{"clerk"}; return nil }, keep)
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
+	for _, c := range []connector.Connector{l.okta, l.entra} {
+		a := comes(c, "1", "grace@acme.example")
+		a.Proof.Profile.Groups = []string{}
+		l.arrive(t, a, connector.Enter)
+	}
+	if got := l.roles(t, grace); got != "clerk" {
+		t.Errorf("in the end: %q", got)
 	}
 }

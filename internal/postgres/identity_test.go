@@ -172,14 +172,18 @@ func TestOfTwoLastWaysThatAreRemovedAtOnceOneStays(t *testing.T) {
 	other, err := l.identities().Link(t.Context(), comes(l.entra, "1", ""), out.User.ID, secret.Hash{}, mail.Sealed{})
 	must(t, err)
 	var wg sync.WaitGroup
-	start, errs := make(chan struct{}), make([]error, 2)
+	errs, holding := make([]error, 2), connect(t, l.dsn)
+	tx, err := holding.Begin(t.Context()) // neither is removed before both are looked at, as far as that goes
+	must(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT 1 FROM identity FOR UPDATE`)
+	must(t, err)
 	for n, i := range []id.Identity{out.Identity, other} {
-		wg.Go(func() {
-			<-start
-			errs[n] = l.unlink(t, out.User.ID, i, id.Session{})
-		})
+		wg.Go(func() { errs[n] = l.unlink(t, out.User.ID, i, id.Session{}) })
 	}
-	close(start)
+	eventually(t, "both wait", func() bool {
+		return l.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 2
+	})
+	must(t, tx.Rollback(t.Context()))
 	wg.Wait()
 	if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), errdefs.ErrConflict) {
 		t.Errorf("%v", errs)
