@@ -44,7 +44,7 @@ func TestWhatIsHeldIsLeftOutUntilAnyOfItChanges(t *testing.T) {
 		{"and no longer includes it", "DELETE FROM role_inclusion"},
 		{"the role is deleted", "DELETE FROM role WHERE name = 'extra'"},
 		{"the permission is deleted", "DELETE FROM permission WHERE slug = 'orders:write'"},
-		{"all roles are taken", "TRUNCATE membership_role"},
+		{"all roles are taken", "TRUNCATE membership_role CASCADE"},
 	} {
 		w.exec(t, step.sql)
 		now := rotate(known)
