@@ -406,7 +406,7 @@ func TestAProviderThatIsDownKeepsNobodyFromOtherWays(t *testing.T) {
 	p := b.open(f.request(firstParty))
 	p = b.post("/upstream/google", p.formOf("/upstream/google"))
 	p.want(http.StatusServiceUnavailable, "does not answer")
-	if b.cookie("signet-upstream") != "" || f.trail.count(audit.UpstreamFailed) != 0 || f.counts.of("google unreachable") != 1 {
+	if b.cookie("signet-upstream") != "" || f.trail.count(audit.UpstreamFailed) != 1 || f.counts.of("google unreachable") != 1 {
 		t.Errorf("cookie %q, metrics %v", b.cookie("signet-upstream"), f.counts.n)
 	}
 	b.signIn(b.get(links(p)[0]), "bob@acme.example", goodPassword).wantLocation(callback + "?code=x")
