@@ -219,9 +219,9 @@ func with(n names, changes names) names {
 func TestNoOperationTellsATenantAdministratorOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
+	greta := a.AdminToken(t, apptest.Greta, "globex")
 	foreign, telling := holdings(t, a)
 	nobody := unknown()
-	greta := a.AdminToken(t, apptest.Greta, "globex")
 	before := state(t, a)
 	own := names{"tenant": "globex"}
 	operations := operations(t, a)
