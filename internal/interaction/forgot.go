@@ -9,6 +9,7 @@ import (
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/authorization"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/formdata"
@@ -72,6 +73,14 @@ func (i *Interaction) forgot(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	ctx := r.Context()
+	realm, closed, err := i.closedRealm(ctx, email)
+	if err != nil {
+		return err
+	}
+	if closed {
+		i.showNoneToForget(w, r, http.StatusOK, realm, flow, email)
+		return nil
+	}
 	decision, err := i.Requests.Check(ctx, ratelimit.Attempt{Account: "reset " + clip(email, directory.MaxEmail), Address: i.address(r)}, i.Now())
 	if err != nil {
 		return err
@@ -92,6 +101,16 @@ func (i *Interaction) forgot(w http.ResponseWriter, r *http.Request) error {
 		target += "&" + fieldFlow + "=" + flow
 	}
 	return redirect(w, target)
+}
+
+// showNoneToForget leads somebody whose address belongs to a tenant that takes no passwords to its own
+// sign-in. The domain alone decides, whether or not there is an account.
+func (i *Interaction) showNoneToForget(w http.ResponseWriter, r *http.Request, status int, realm connector.Realm, flow, email string) {
+	y := way{}
+	if req, err := authorization.Open(flow, i.FlowMAC, i.Now()); err == nil {
+		y.flow, _ = i.hinting(req, email).Seal(i.FlowMAC) // it has fitted before
+	}
+	i.render(w, r, status, ui.ForgotPassword{Organization: realm.TenantName, BackURL: y.signInURL(nil)})
 }
 
 // sendReset mails a link to whoever has the address, if anybody.
@@ -125,8 +144,22 @@ func (i *Interaction) resetForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return i.askAgain(err)
 	}
+	if done, err := i.refuseReset(w, r, l, u); done || err != nil {
+		return err
+	}
 	i.showReset(w, r, http.StatusOK, token, l, ui.ResetPassword{Person: person(u)})
 	return nil
+}
+
+// refuseReset answers a link to reset the password of somebody whose tenant has taken none since it
+// was sent.
+func (i *Interaction) refuseReset(w http.ResponseWriter, r *http.Request, l maillink.Link, u directory.User) (done bool, err error) {
+	realm, closed, err := i.closedRealm(r.Context(), u.Email)
+	if err != nil || !closed {
+		return false, err
+	}
+	i.showNoneToForget(w, r, http.StatusForbidden, realm, l.Flow, u.Email)
+	return true, nil
 }
 
 // link finds the link whose secret was sent.
@@ -170,6 +203,9 @@ func (i *Interaction) reset(w http.ResponseWriter, r *http.Request) error {
 	token, l, u, err := i.link(r, maillink.ResetPassword, form)
 	if err != nil {
 		return i.askAgain(err)
+	}
+	if done, err := i.refuseReset(w, r, l, u); done || err != nil {
+		return err
 	}
 	chosen, problem := secret.New(form.Get(ui.FieldNewPassword)), ui.PasswordMissingNew
 	if !chosen.Empty() {

@@ -81,7 +81,14 @@ func (i *Interaction) offered(r *http.Request, form url.Values) (invited, error)
 	default:
 		o.step = ui.InvitationRegister
 	}
-	return o, nil
+	if o.step == ui.InvitationJoin {
+		return o, nil
+	}
+	_, closed, err := i.closedRealm(r.Context(), o.Email)
+	if closed { // a password would open nothing
+		o.step = ui.InvitationThrough
+	}
+	return o, err
 }
 
 func errInvitation(status int, reason ui.ErrorReason) error {
