@@ -10,6 +10,25 @@ import (
 	"github.com/signet-id/signet/internal/apptest"
 )
 
+// homed is an application whose settings declare a provider; people who come through it join
+// acme.
+func homed(t *testing.T) (*apptest.App, *apptest.Provider) {
+	t.Helper()
+	op := apptest.NewProvider(t)
+	return apptest.Start(t,
+		apptest.With("SIGNET_OIDC_ISSUER", op.URL), apptest.With("SIGNET_OIDC_CLIENT_ID", op.ClientID),
+		apptest.With("SIGNET_OIDC_CLIENT_SECRET", op.Secret.Reveal()), apptest.With("SIGNET_OIDC_NAME", "Partner"),
+		apptest.With("SIGNET_OIDC_SLUG", "partner"), apptest.With("SIGNET_OIDC_JOIN_TENANT", "acme"),
+	), op
+}
+
+// homeward is where the button of the provider sends the browser.
+func homeward(t *testing.T, b *apptest.Browser, p apptest.Page) apptest.Page {
+	t.Helper()
+	f := p.Form(t, "/upstream/partner")
+	return b.Post(f.Action, f.Fields)
+}
+
 // closeAcme has acme own the domain of its people, and let them in through the provider alone.
 func closeAcme(t *testing.T, a *apptest.App, token string) {
 	t.Helper()
@@ -25,7 +44,7 @@ func closeAcme(t *testing.T, a *apptest.App, token string) {
 
 func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 	t.Parallel()
-	a, op := partnered(t)
+	a, op := homed(t)
 	opal, ada := a.AdminToken(t, apptest.Opal, "signet"), a.AdminToken(t, apptest.Ada, "acme")
 	_, invitation := invite(t, a, ada, "hedy@acme.example", "clerk")
 	b := a.Browser(t)
@@ -79,7 +98,7 @@ func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 	person := apptest.Jane()
 	person["email"] = "hedy@acme.example"
 	op.SignedIn(person)
-	p = hedy.Follow(pressed(t, hedy, hedy.Get(a.URL+"/login?invitation="+secret)))
+	p = hedy.Follow(homeward(t, hedy, hedy.Get(a.URL+"/login?invitation="+secret)))
 	if p.URL.Path != "/invitation" {
 		t.Fatalf("she came back to %s: %d\n%s", p.URL, p.Status, p.Body)
 	}
@@ -90,7 +109,7 @@ func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 
 func TestAnApplicationNamesTheConnectorToSignInThrough(t *testing.T) {
 	t.Parallel()
-	a, _ := partnered(t)
+	a, _ := homed(t)
 	b := a.Browser(t)
 	b.Follow(b.Through("partner")).Code(t)
 	direct := a.Browser(t) // frontends that know /login alone
