@@ -57,6 +57,8 @@ func (v visitor) signIn(email, organization string) {
 	for _, person := range v.dev.People {
 		if person.Email == email {
 			v.Type("#email", email)
+			v.Click(".main-action") // of some addresses somebody else asks for the password
+			v.Until(`document.querySelector('#password') !== null`)
 			v.Type("#password", person.Password)
 		}
 	}

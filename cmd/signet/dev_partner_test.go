@@ -129,10 +129,11 @@ func TestPartnersSignInToTheDemoThroughTheirOwnServer(t *testing.T) {
 		p.await(t, want+" on the terminal", func() bool { return strings.Contains(p.out.String(), want) })
 	}
 
+	// By her address alone: it is Partner Inc that asks for the password.
 	s := p.stranger(t)
-	page := s.submit(s.arrive(), "/upstream/partner")
+	page := s.submit(s.arrive(), "/login/address", "email", nora)
 	if !strings.HasPrefix(page.URL.String(), p.Partner) || !strings.Contains(page.Body, "Partner Inc") {
-		t.Fatalf("the button leads to %s\n%s", page.URL, page.Body)
+		t.Fatalf("the address leads to %s\n%s", page.URL, page.Body)
 	}
 	access, identity := s.tokens(s.submit(page, "/login", "email", nora, "password", p.partner(t, nora)))
 	roles, _ := access["roles"].([]any)
@@ -140,6 +141,7 @@ func TestPartnersSignInToTheDemoThroughTheirOwnServer(t *testing.T) {
 		t.Errorf("nora: %v, %v", access, identity)
 	}
 
+	// Or by the button.
 	s = p.stranger(t)
 	page = s.submit(s.arrive(), "/upstream/partner")
 	access, _ = s.tokens(s.submit(page, "/login", "email", emil, "password", p.partner(t, emil)))
@@ -149,7 +151,10 @@ func TestPartnersSignInToTheDemoThroughTheirOwnServer(t *testing.T) {
 
 	// Neither server lets the people of the other one in with a password.
 	s = p.stranger(t)
-	if page = s.submit(s.arrive("login_hint=ada@acme.example"), "/login", "email", nora, "password", p.partner(t, nora)); page.Away != nil {
+	form := s.arrive().Form(t, "/login/address").Fields
+	form.Set("email", nora)
+	form.Set("password", p.partner(t, nora))
+	if page = s.shown(s.http.PostForm(p.Issuer+"/login", form)); page.Away != nil {
 		t.Error("the password of Partner Inc is good here")
 	}
 
@@ -160,7 +165,7 @@ func TestPartnersSignInToTheDemoThroughTheirOwnServer(t *testing.T) {
 		t.Skip("the same port came up twice")
 	}
 	s = again.stranger(t)
-	page = s.submit(s.arrive(), "/upstream/partner")
+	page = s.submit(s.arrive(), "/login/address", "email", nora)
 	back, _ := s.tokens(s.submit(page, "/login", "email", nora, "password", again.partner(t, nora)))
 	if sub := identity["sub"]; back["sub"] != sub {
 		t.Errorf("nora was %v and is %v", sub, back["sub"])
