@@ -108,7 +108,7 @@ func (c *Cache) FindRealm(ctx context.Context, domain string) (Realm, error) {
 		return Realm{}, err
 	}
 	if n, err := NormalizeDomain(domain); !there || err != nil || n != domain {
-		return Realm{}, errdefs.ErrNotFound //nolint:nilerr // nobody can have proven it
+		return Realm{}, errdefs.ErrNotFound // nobody can have proven it
 	}
 	r, err := c.realms.Get(ctx, domain)
 	if err != nil {

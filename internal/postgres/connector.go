@@ -131,10 +131,7 @@ func mapped(ctx context.Context, q *sqlcgen.Queries, was, now connector.Connecto
 			before[m.Role] = true
 		}
 	}
-	var wanted []string
-	for _, r := range now.DefaultRoles {
-		wanted = append(wanted, r)
-	}
+	wanted := slices.Clone(now.DefaultRoles)
 	for _, m := range now.RoleMappings {
 		wanted = append(wanted, m.Role)
 	}
