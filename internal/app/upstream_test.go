@@ -117,6 +117,9 @@ func TestALogoutTokenOfTheProviderEndsSessionsHere(t *testing.T) {
 	if out := post("rubbish"); out.Status != http.StatusBadRequest || out.Error() != "invalid_request" || out.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s", out.Status, out.Raw)
 	}
+	if out := post(strings.Repeat("x", 1<<20)); out.Status != http.StatusRequestEntityTooLarge || out.JSON == nil {
+		t.Errorf("%d %s", out.Status, out.Raw)
+	}
 	if out := post(token); out.Status != http.StatusOK || out.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s", out.Status, out.Raw)
 	}
