@@ -111,14 +111,14 @@ func TestAnApplicationNamesTheConnectorToSignInThrough(t *testing.T) {
 	t.Parallel()
 	a, _ := homed(t)
 	b := a.Browser(t)
-	b.Follow(b.Through("partner")).Code(t)
+	b.Follow(b.Get(a.AuthorizeURL("spa", "connector=partner"))).Code(t)
 	direct := a.Browser(t) // frontends that know /login alone
 	query := strings.TrimPrefix(a.AuthorizeURL("spa", "connector=partner"), a.URL+"/authorize")
 	direct.Follow(direct.Get(a.URL + "/login" + query)).Code(t)
-	if p := a.Browser(t).Through("nobody"); !p.HasForm("/login") {
+	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "connector=nobody")); !p.HasForm("/login") {
 		t.Errorf("a connector that there is not: %d, sent to %v", p.Status, p.Away)
 	}
-	if p := a.Browser(t).Through("partner", "prompt=none"); p.Away == nil || p.Away.Query().Get("error") != "login_required" {
+	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "connector=partner", "prompt=none")); p.Away == nil || p.Away.Query().Get("error") != "login_required" {
 		t.Errorf("prompt=none: %d, sent to %v", p.Status, p.Away)
 	}
 }
