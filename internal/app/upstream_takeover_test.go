@@ -277,3 +277,28 @@ func TestMetadataLeadNowhereElse(t *testing.T) {
 	f.connector = a.AddConnector(t, honest.Connector(), honest.Secret)
 	f.enters(t, "another connector, after all that")
 }
+
+// Nothing on this machine or in its network is asked because somebody wrote its address into a
+// connector, unless the operator allows it.
+func TestAProviderAtAPrivateAddressIsNotAsked(t *testing.T) {
+	t.Parallel()
+	f := federate(t, nil, apptest.With("SIGNET_OUTBOUND_ALLOW", ""))
+	f.refused(t, "a provider on this machine", f.through, connector.Unreachable, connector.Metadata)
+	if n := f.provider.Requests(""); n != 0 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
+func TestGooglesHostedDomainIsAClaimAndNoPartOfTheAddress(t *testing.T) {
+	t.Parallel()
+	f := federate(t, func(c *connector.Connector) {
+		c.Slug, c.Kind, c.HostedDomains = "google", connector.Google, []string{"partner.example"}
+	})
+	f.refused(t, "an address of the domain without the claim", f.through, connector.WrongDomain)
+	f.provider.SignedIn(person(map[string]any{"hd": "evil.example"}))
+	f.refused(t, "another domain", f.through, connector.WrongDomain)
+	f.provider.SignedIn(person(map[string]any{"hd": "partner.example.evil.example"}))
+	f.refused(t, "a domain that begins alike", f.through, connector.WrongDomain)
+	f.provider.SignedIn(person(map[string]any{"hd": "partner.example"}))
+	f.enters(t, "the domain")
+}
