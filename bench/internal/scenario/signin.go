@@ -46,23 +46,11 @@ type person struct {
 }
 
 func (p person) signIn(start []byte, email string, redeem *wire.Template) error {
-	a, err := p.conn.Do(start)
+	flow, err := p.signInPage(start)
 	if err != nil {
 		return err
 	}
-	page, err := p.follow(a, "")
-	if err != nil {
-		return err
-	}
-	flow := hidden(page.Body, "flow")
-	if page.Status != 200 || flow == "" {
-		return unexpected("sign-in page", page)
-	}
-	a, err = p.conn.Do(wire.Request{
-		Method: "POST", Target: "/login", Host: p.host,
-		Header: []string{browser()[0], "Accept: text/html", "Sec-Fetch-Site: same-origin", "Origin: http://" + p.host},
-		Form:   url.Values{"flow": {flow}, "email": {email}, "password": {fill.Password}},
-	}.Bytes())
+	a, err := p.post("/login", url.Values{"flow": {flow}, "email": {email}, "password": {fill.Password}})
 	if err != nil {
 		return err
 	}
@@ -74,6 +62,30 @@ func (p person) signIn(start []byte, email string, redeem *wire.Template) error 
 		return err
 	}
 	return redeemCode(p.conn, a, redeem)
+}
+
+// signInPage goes away from the frontend and returns the pending request that the page carries.
+func (p person) signInPage(start []byte) (flow string, err error) {
+	a, err := p.conn.Do(start)
+	if err != nil {
+		return "", err
+	}
+	page, err := p.follow(a, "")
+	if err != nil {
+		return "", err
+	}
+	if flow = hidden(page.Body, "flow"); page.Status != 200 || flow == "" {
+		return "", unexpected("sign-in page", page)
+	}
+	return flow, nil
+}
+
+// post submits a form of the site.
+func (p person) post(target string, form url.Values) (wire.Answer, error) {
+	return p.conn.Do(wire.Request{
+		Method: "POST", Target: target, Host: p.host, Form: form,
+		Header: []string{browser()[0], "Accept: text/html", "Sec-Fetch-Site: same-origin", "Origin: http://" + p.host},
+	}.Bytes())
 }
 
 // follow opens the page of the same site that a redirect leads to.

@@ -40,23 +40,11 @@ func upstreamSignIn() Scenario {
 
 // signInThrough goes to the provider and comes back as the one whom it calls subject.
 func (p person) signInThrough(start []byte, subject string, redeem *wire.Template) error {
-	a, err := p.conn.Do(start)
+	flow, err := p.signInPage(start)
 	if err != nil {
 		return err
 	}
-	page, err := p.follow(a, "")
-	if err != nil {
-		return err
-	}
-	flow := hidden(page.Body, "flow")
-	if page.Status != 200 || flow == "" {
-		return unexpected("sign-in page", page)
-	}
-	a, err = p.conn.Do(wire.Request{
-		Method: "POST", Target: "/upstream/" + provider.Slug, Host: p.host,
-		Header: []string{browser()[0], "Accept: text/html", "Sec-Fetch-Site: same-origin", "Origin: http://" + p.host},
-		Form:   url.Values{"flow": {flow}},
-	}.Bytes())
+	a, err := p.post("/upstream/"+provider.Slug, url.Values{"flow": {flow}})
 	if err != nil {
 		return err
 	}
