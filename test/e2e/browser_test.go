@@ -128,9 +128,17 @@ func refreshAtOnce(tabs ...*browsertest.Tab) {
 }
 
 // refreshInARace takes the browser's locks away and holds each tab's request back until both
-// have one with the same refresh token.
+// have one with the same refresh token. Each tab is a process, which sees a moment later what another
+// stored.
 func refreshInARace(t *testing.T, tabs ...*browsertest.Tab) {
 	t.Helper()
+	eventually(t, "what one tab stored to be seen by all", func() bool {
+		seen := map[string]bool{}
+		for _, tab := range tabs {
+			seen[tab.Eval(refreshToken)] = true
+		}
+		return len(seen) == 1
+	})
 	for _, tab := range tabs {
 		tab.Eval(`(() => {
 			Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true });

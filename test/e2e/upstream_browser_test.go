@@ -16,6 +16,13 @@ func atProviderLogin(tab *browsertest.Tab, login string) {
 	tab.Click("button.login-submit")
 }
 
+// atProviderConsent agrees on the page of oidc-provider, whose button looks like that of the page
+// before.
+func atProviderConsent(tab *browsertest.Tab) {
+	tab.Until(`document.readyState === 'complete' && document.querySelector('input[name=prompt]')?.value === 'consent'`)
+	tab.Click("button.login-submit")
+}
+
 // leave presses the button of the provider on the sign-in page.
 func leave(tab *browsertest.Tab) { tab.ClickText("Partner Inc") }
 
@@ -54,8 +61,7 @@ func TestAPartnerSignsInInABrowser(t *testing.T) {
 
 	leave(tab)
 	atProviderLogin(tab, "jane")
-	tab.See("button.login-submit") // the provider's consent
-	tab.Click("button.login-submit")
+	atProviderConsent(tab)
 	tab.See("[data-testid=signed-in]")
 	for what, want := range map[string]string{"user-name": "Jane Doe", "tenant": "Acme", "roles": "clerk"} {
 		if got := tab.Eval(text(what)); got != want {
@@ -88,8 +94,7 @@ func TestAnAccountIsLinkedInABrowserByWhoeverHoldsBoth(t *testing.T) {
 	tab.Click("[data-testid=sign-in]")
 	leave(tab)
 	atProviderLogin(tab, "jane")
-	tab.See("button.login-submit")
-	tab.Click("button.login-submit")
+	atProviderConsent(tab)
 	tab.Until(`location.pathname.startsWith('/login/link')`)
 	if body := tab.Eval(`document.body.innerText`); !strings.Contains(body, apptest.Grace) {
 		t.Errorf("the page does not say whose account it is: %s", body)
