@@ -127,7 +127,7 @@ func (i *Interaction) comeAgain(w http.ResponseWriter, c connector.Connector, y 
 	if !y.user.IsZero() {
 		return redirect(w, pathAccount)
 	}
-	return redirect(w, y.signInURL(url.Values{fieldVia: {c.Reference}}))
+	return redirect(w, y.otherWays(c))
 }
 
 // arrive does what is due of somebody whom the provider has proven. An error has not been answered.

@@ -184,6 +184,11 @@ func (y way) signInURL(words url.Values) string {
 	return pathLogin + "?" + query.Encode()
 }
 
+// otherWays is the sign-in page for whoever has been at c, and is not sent there again unasked.
+func (y way) otherWays(c connector.Connector) string {
+	return y.signInURL(url.Values{fieldVia: {c.Reference}})
+}
+
 // form carries it on.
 func (y way) form(action string) ui.Form {
 	f := y.next.form()
@@ -204,7 +209,7 @@ func (y way) goOn(w http.ResponseWriter, c connector.Connector, words url.Values
 	return redirect(w, y.next.afterSignIn())
 }
 
-// frame allows a form that leads to a provider to be redirected there, to wherever that sends the
+// frameOf allows a form that leads to a provider to be redirected there, to wherever that sends the
 // browser next, and in the end to the client of the request.
 func (i *Interaction) frameOf(y way) ui.Frame {
 	f := ui.Frame{FormTargets: i.abroad()}

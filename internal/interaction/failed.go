@@ -31,7 +31,7 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 	_, requestID := i.Caller(r.Context())
 	p := ui.UpstreamFailed{
 		Frame: i.frameOf(y), Reason: page, Provider: c.Name, Retry: y.form(upstreamPath(c.Reference)),
-		BackURL: y.signInURL(nil), RequestID: requestID,
+		BackURL: y.otherWays(c), RequestID: requestID,
 	}
 	if f, ok := errors.AsType[*failed](err); ok {
 		p.Email, p.Reason = f.email, orElse(f.page, page)

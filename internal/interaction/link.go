@@ -57,7 +57,7 @@ func (i *Interaction) linkForm(w http.ResponseWriter, r *http.Request) error {
 	p := ui.LinkIdentity{
 		Frame: i.frameOf(l.way), Form: carrying(pathLink, l.token),
 		Identity: ui.Identity{Connector: l.connector.Name, Icon: i.Pages.ProviderIcon(string(l.connector.Kind)), Label: l.Proof.Profile.Label()},
-		Email:    l.owner.Email, BackURL: l.way.signInURL(nil),
+		Email:    l.owner.Email, BackURL: l.way.otherWays(l.connector),
 	}
 	if l.visit.signedIn() {
 		p.Person = person(l.user)

@@ -339,3 +339,28 @@ func TestThePasswordOfAClosedDomainIsTakenToLinkItsOwnProvider(t *testing.T) {
 		t.Errorf("%+v", done)
 	}
 }
+
+// The page after a failure leads to the other ways to sign in, also for whoever a request has sent to the
+// provider unasked: not back there.
+func TestTheOtherWaysAreReachedWhateverTheRequestNames(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	f.claim(t, "globex", "partner.example")
+	named := f.asks(func(r *authorization.Request) { r.Connector = "google" })
+	hinted := f.asks(func(r *authorization.Request) { r.LoginHint = "ada@partner.example" })
+	down := connector.Fail(connector.Unreachable, nil, inside)
+	for _, req := range []authorization.Request{named, hinted} {
+		f.provider.says(func(p *provider) { p.start = down })
+		b := f.browser(t)
+		p := b.open(req)
+		p.want(http.StatusServiceUnavailable, "does not answer")
+		b.get(links(p)[0]).want(http.StatusOK, "to continue to")
+		f.provider.says(func(p *provider) { p.start = nil })
+	}
+	b := f.browser(t)
+	f.provider.says(func(p *provider) { p.profile = as("bob@acme.example") })
+	p := b.back("google", b.away(b.open(named)))
+	p.want(http.StatusOK, "You have an account already")
+	ways := links(p)
+	b.get(ways[len(ways)-1]).want(http.StatusOK, "to continue to")
+}
