@@ -15,6 +15,7 @@ const (
 	Cancelled    Reason = "cancelled"    // error=access_denied
 	Unreachable  Reason = "unreachable"  // no connection, or no answer in time
 	Unavailable  Reason = "unavailable"  // the provider says that it cannot answer
+	Throttled    Reason = "throttled"    // too many have left for providers from one address
 	Expired      Reason = "expired"      // the attempt is over, was used, or belongs to another browser
 	Refused      Reason = "refused"      // another error of the authorization endpoint
 	CodeRefused  Reason = "code_refused" // the token endpoint did not take the code

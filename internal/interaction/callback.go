@@ -162,7 +162,7 @@ func (i *Interaction) arrive(w http.ResponseWriter, r *http.Request, c connector
 	if err != nil {
 		return err
 	}
-	i.Observer.UpstreamSignIn(c.Reference, "success")
+	i.cameThrough(r.Context(), r, c)
 	return y.goOn(w, c, url.Values{fieldCookie: {"1"}})
 }
 
@@ -229,7 +229,7 @@ func (i *Interaction) linkOwn(w http.ResponseWriter, r *http.Request, v visit, a
 	if err != nil {
 		return err
 	}
-	i.Observer.UpstreamSignIn(arrival.Connector.Reference, "success")
+	i.cameThrough(r.Context(), r, arrival.Connector)
 	return redirect(w, afterLinking(next{}))
 }
 

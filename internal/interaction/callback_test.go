@@ -233,7 +233,7 @@ func TestAStateIsWorthNothingInAnotherBrowserOrAnotherConnector(t *testing.T) {
 	lost := func(p page) {
 		t.Helper()
 		p.want(http.StatusBadRequest, "This sign-in has expired")
-		if !strings.Contains(p.body, `action="/upstream/google"`) && !strings.Contains(p.body, `action="/upstream/closed"`) || !strings.Contains(p.body, `href="/login"`) {
+		if !strings.Contains(p.body, `action="/upstream/google"`) && !strings.Contains(p.body, `action="/upstream/closed"`) || !strings.Contains(p.body, `href="/login?via=`) {
 			t.Errorf("no way on:\n%s", p.body)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/ratelimit"
 	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/ui"
 )
@@ -145,6 +146,9 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 	if !c.Enabled() {
 		return i.upstreamFailed(w, r, c, y, switchedOff(), false)
 	}
+	if err := i.mayDepart(ctx, r); err != nil {
+		return i.upstreamFailed(w, r, c, y, err, false)
+	}
 	target, err := i.Upstreams.AuthorizationURL(ctx, c, s)
 	if err == nil {
 		err = i.Attempts.Begin(ctx, a)
@@ -154,6 +158,39 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 	}
 	i.cookies.set(w, i.cookies.upstream, browser.Reveal(), connector.AttemptLifetime)
 	return redirect(w, target)
+}
+
+// byNetwork is what departures are counted by.
+const byNetwork ratelimit.Kind = "departure"
+
+// departures bounds how many leave for providers from one address and do not come back proven: anybody
+// can leave, each departure is kept for an hour, may have the provider asked, and what becomes of it is on
+// record. An office or a carrier's gateway shares one, with all who are on their way at the time.
+func (i *Interaction) departures(r *http.Request) []ratelimit.Budget {
+	return []ratelimit.Budget{{
+		Kind: byNetwork, Name: ratelimit.Network(i.address(r)),
+		Policy: ratelimit.Policy{Free: 300, Base: time.Minute, Max: 15 * time.Minute, Window: 15 * time.Minute},
+	}}
+}
+
+// mayDepart counts a departure, or fails as connector.Throttled.
+func (i *Interaction) mayDepart(ctx context.Context, r *http.Request) error {
+	d, err := i.Limiter.Spend(ctx, i.departures(r), i.Now())
+	if err != nil || d.Allowed {
+		return err
+	}
+	return &failed{
+		Failure:    connector.Failure{Reason: connector.Throttled, Text: "too many have left for providers from this address and not come back"},
+		retryAfter: d.RetryAfter,
+	}
+}
+
+// cameThrough counts somebody who has come through c, and takes their departure back.
+func (i *Interaction) cameThrough(ctx context.Context, r *http.Request, c connector.Connector) {
+	i.Observer.UpstreamSignIn(c.Reference, "success")
+	if err := i.Limiter.Return(ctx, i.departures(r), i.Now()); err != nil {
+		i.Log.WarnContext(ctx, "departure could not be taken back", "connector", c.Reference, "error", err)
+	}
 }
 
 func switchedOff() error {

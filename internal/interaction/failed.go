@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/connector"
@@ -14,8 +15,10 @@ import (
 // failed is a failure with what its page says besides the reason.
 type failed struct {
 	connector.Failure
-	email string            // that the provider told us
-	page  ui.UpstreamReason // when the reason alone does not say it
+	email string // that the provider told us
+	// retryAfter is how long to wait, of one that is Throttled.
+	retryAfter time.Duration
+	page       ui.UpstreamReason // when the reason alone does not say it
 }
 
 // Unwrap lets connector.ReasonOf find the failure.
@@ -34,7 +37,7 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 		BackURL: y.otherWays(c), RequestID: requestID,
 	}
 	if f, ok := errors.AsType[*failed](err); ok {
-		p.Email, p.Reason = f.email, orElse(f.page, page)
+		p.Email, p.Reason, p.RetryAfter = f.email, orElse(f.page, page), f.retryAfter
 	}
 	if reason == connector.Internal && (errors.Is(err, errdefs.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
 		status = http.StatusServiceUnavailable
@@ -50,7 +53,7 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 		p.Retry.Hidden = append(p.Retry.Hidden, ui.Hidden{Name: fieldSwitch, Value: "1"})
 	}
 	if !acceptsHTML(r) {
-		writeJSON(w, &pageError{status: status, code: "access_denied", description: "the sign-in at the provider did not succeed"})
+		writeJSON(w, &pageError{status: status, code: "access_denied", description: "the sign-in at the provider did not succeed", retryAfter: p.RetryAfter})
 		return nil
 	}
 	i.render(w, r, status, p)
@@ -70,6 +73,8 @@ func failurePage(r connector.Reason) (ui.UpstreamReason, int) {
 	switch r {
 	case connector.Unreachable, connector.Unavailable:
 		return ui.UpstreamDown, http.StatusServiceUnavailable
+	case connector.Throttled:
+		return ui.UpstreamThrottled, http.StatusTooManyRequests
 	case connector.Expired:
 		return ui.UpstreamExpired, http.StatusBadRequest
 	case connector.Cancelled, connector.Refused:

@@ -150,7 +150,7 @@ func (i *Interaction) confirmLink(w http.ResponseWriter, r *http.Request) error 
 	case err != nil:
 		return err
 	}
-	i.Observer.UpstreamSignIn(l.connector.Reference, "success")
+	i.cameThrough(ctx, r, l.connector)
 	if l.way.flow != "" {
 		return redirect(w, l.way.signInURL(nil))
 	}

@@ -214,12 +214,17 @@ func (l *Limiter) accountKey(a Attempt) Key { return l.key(Account, normalised(a
 func (l *Limiter) deviceKey(a Attempt) Key { return l.key(Device, normalised(a.Account), a.Device) }
 
 func (l *Limiter) addressKey(a Attempt) Key {
-	address := a.Address.Unmap().WithZone("")
-	if address.Is6() {
-		network, _ := address.Prefix(64) // fails only beyond 128 bits
-		address = network.Addr()
+	return l.key(Address, Network(a.Address))
+}
+
+// Network names what addresses are counted by: an IPv4 address itself, and the /64 of an IPv6 one.
+func Network(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		network, _ := a.Prefix(64) // fails only beyond 128 bits
+		a = network.Addr()
 	}
-	return l.key(Address, address.String())
+	return a.String()
 }
 
 // key is HMAC-SHA-256 over the kind and the values, each behind its length so that no two

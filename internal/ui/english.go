@@ -253,6 +253,8 @@ func englishUpstream() Upstream {
 			"We could not reach it just now. Nothing is wrong with your account.", "Try again in a moment, or sign in another way."},
 		Broken: ErrorText{"Signing in with {provider} did not work",
 			"We could not verify what it answered, so nobody was signed in.", "Try again. If it keeps happening, tell your administrator the request number below."},
+		Throttled: ErrorText{"Too many sign-ins from your network",
+			"Many people have begun to sign in with {provider} from there and not finished.", "Wait a few minutes and try again, or sign in another way."},
 		Expired: ErrorText{"This sign-in has expired",
 			"It took too long, was finished already, or began in another browser.", "Start again from here, or go back to the application."},
 		Refused: ErrorText{"{provider} did not sign you in",

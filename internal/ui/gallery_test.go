@@ -197,7 +197,7 @@ func states() []state {
 
 func upstreamReasons() []UpstreamReason {
 	return []UpstreamReason{
-		UpstreamDown, UpstreamBroken, UpstreamExpired, UpstreamRefused, UpstreamNotFresh, UpstreamDomain, UpstreamNoAddress,
+		UpstreamDown, UpstreamBroken, UpstreamThrottled, UpstreamExpired, UpstreamRefused, UpstreamNotFresh, UpstreamDomain, UpstreamNoAddress,
 		UpstreamUnknown, UpstreamUnvouched, UpstreamDisabled, UpstreamTaken, UpstreamOff, UpstreamOurs, UpstreamSignedOut, UpstreamLinkIsVoid,
 	}
 }

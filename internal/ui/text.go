@@ -99,7 +99,7 @@ type Upstream struct {
 	Retry, OtherAccount, OtherWays, ToAccount, Address  string
 	Down, Broken, Expired, Refused, NotFresh, Domain    ErrorText
 	NoAddress, Unknown, Unvouched, Disabled, Taken, Off ErrorText
-	Ours, SignedOut, LinkVoid                           ErrorText
+	Ours, SignedOut, LinkVoid, Throttled                ErrorText
 }
 
 func (t *Text) notice(n Notice) string {

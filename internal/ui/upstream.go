@@ -1,6 +1,9 @@
 package ui
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // UpstreamFailed tells somebody who went to another provider to sign in why they are not, and how
 // to go on. Its form tries again.
@@ -15,6 +18,8 @@ type UpstreamFailed struct {
 	BackURL   string
 	ToAccount bool
 	RequestID string
+	// RetryAfter is sent as a Retry-After header, unless it is zero.
+	RetryAfter time.Duration
 }
 
 // UpstreamReason is why somebody is not signed in.
@@ -24,6 +29,7 @@ type UpstreamReason string
 const (
 	UpstreamDown       UpstreamReason = "down"       // the provider does not answer
 	UpstreamBroken     UpstreamReason = "broken"     // what it answered is no proof
+	UpstreamThrottled  UpstreamReason = "throttled"  // too many have gone there from one address
 	UpstreamExpired    UpstreamReason = "expired"    // too old, used, or of another browser
 	UpstreamRefused    UpstreamReason = "refused"    // the provider refused
 	UpstreamNotFresh   UpstreamReason = "not_fresh"  // it did not ask the person again
@@ -51,7 +57,7 @@ func (p UpstreamFailed) Other() bool {
 // Words returns what to say about the failure; {provider} stands in the title too.
 func (p UpstreamFailed) Words(t *Text) ErrorText {
 	return map[UpstreamReason]ErrorText{
-		UpstreamDown: t.Upstream.Down, UpstreamBroken: t.Upstream.Broken, UpstreamExpired: t.Upstream.Expired,
+		UpstreamDown: t.Upstream.Down, UpstreamBroken: t.Upstream.Broken, UpstreamThrottled: t.Upstream.Throttled, UpstreamExpired: t.Upstream.Expired,
 		UpstreamRefused: t.Upstream.Refused, UpstreamNotFresh: t.Upstream.NotFresh, UpstreamDomain: t.Upstream.Domain,
 		UpstreamNoAddress: t.Upstream.NoAddress, UpstreamUnknown: t.Upstream.Unknown, UpstreamUnvouched: t.Upstream.Unvouched,
 		UpstreamDisabled: t.Upstream.Disabled, UpstreamTaken: t.Upstream.Taken, UpstreamOff: t.Upstream.Off,
@@ -62,7 +68,7 @@ func (p UpstreamFailed) Words(t *Text) ErrorText {
 func (p UpstreamFailed) describe(t *Text) (meta, error) {
 	return meta{
 		template: "upstream_failed", title: strings.ReplaceAll(p.Words(t).Title, "{provider}", p.Provider), frame: p.Frame,
-		forms: p.Retry.Action != "", formTarget: p.FormTargets,
+		forms: p.Retry.Action != "", formTarget: p.FormTargets, retryAfter: p.RetryAfter,
 	}, nil
 }
 
