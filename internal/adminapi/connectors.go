@@ -152,7 +152,7 @@ type updateConnector struct {
 	Conditional
 	Body struct {
 		Name           *string        `json:"name,omitempty" maxLength:"80"`
-		Issuer         *string        `json:"issuer,omitempty" maxLength:"2048" doc:"People are known by it: with another one they are new."`
+		Issuer         *string        `json:"issuer,omitempty" maxLength:"2048" doc:"People are known by it: with another one they are new. A client secret that is stored is not sent to another one: give it anew."`
 		ClientID       *string        `json:"client_id,omitempty" maxLength:"255"`
 		ClientSecret   *string        `json:"client_secret,omitempty" maxLength:"4096" writeOnly:"true" doc:"Replaces the one before; empty takes it away."`
 		JoinsTenantID  *string        `json:"joins_tenant_id,omitempty" maxLength:"63" doc:"Installation administrators only. Empty: none."`
@@ -296,6 +296,9 @@ func (a *API) updateConnector(ctx context.Context, actor admin.Actor, in *update
 	}
 	if d := in.Body.Disabled; d != nil {
 		act.Event.Detail["disabled"] = strconv.FormatBool(*d)
+	}
+	if issuer := in.Body.Issuer; issuer != nil {
+		act.Event.Detail["issuer"] = *issuer
 	}
 	c, err = a.Connectors.Update(ctx, act, c.ID, func(c *connector.Connector) error {
 		if in.Body.JoinsTenantID != nil {

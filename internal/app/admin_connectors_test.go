@@ -169,6 +169,36 @@ func TestAConnectorIsEditedAsItWasReadAndKeepsItsSecret(t *testing.T) {
 	}
 }
 
+// Who may edit a connector need not know its secret, and an issuer of their own would be told it.
+func TestAStoredSecretIsNotSentToAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	greta := a.AdminToken(t, apptest.Greta, "globex")
+	done(t, a.Admin(t, greta, http.MethodPost, "/connectors", oktaFields("slug", "okta")))
+	edit := func(version int, more ...any) apptest.Answer {
+		t.Helper()
+		return a.Admin(t, greta, http.MethodPatch, "/connectors/globex.okta", sent(more...), fmt.Sprintf(`If-Match: "%d"`, version))
+	}
+	if got := edit(1, "issuer", "https://thief.example"); got.Status != 422 || !slices.Equal(faulty(got), []string{"body.client_secret"}) {
+		t.Errorf("another issuer: %d %s", got.Status, got.Raw)
+	}
+	if got := edit(1, "issuer", "https://acme.okta.example", "client_id", "0oa2"); got.Status != http.StatusOK {
+		t.Errorf("the same issuer: %d %s", got.Status, got.Raw)
+	}
+	if got := edit(2, "issuer", "https://other.example", "client_secret", upstreamSecret); got.Status != http.StatusOK || got.Text("issuer") != "https://other.example" {
+		t.Errorf("with its secret: %d %s", got.Status, got.Raw)
+	}
+	if got := edit(3, "issuer", "https://public.example", "client_secret", ""); got.Status != http.StatusOK || got.JSON["secret_set"] != false {
+		t.Errorf("without any: %d %s", got.Status, got.Raw)
+	}
+	if got := edit(4, "issuer", "https://another.example"); got.Status != http.StatusOK {
+		t.Errorf("a public client's: %d %s", got.Status, got.Raw)
+	}
+	if n := records(t, a, "SELECT count(*) FROM audit_event WHERE action = 'connector.updated' AND detail ->> 'issuer' = 'https://other.example'"); n != 1 {
+		t.Errorf("%d records say where people are sent now", n)
+	}
+}
+
 // TestWhoMayDoWhatToConnectors goes through the rights: administrators of a tenant have its own, see of
 // the installation's those whose people join it, without who this server is there, and nothing else.
 func TestWhoMayDoWhatToConnectors(t *testing.T) {

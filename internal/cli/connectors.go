@@ -293,7 +293,8 @@ func (c *CLI) connectorUpdate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update CONNECTOR", Short: "Change a connector", Args: exactly("connector"), ValidArgsFunction: c.completeConnector,
 		Long: `Changes what flags name and leaves the rest. --secret-file - reads a new secret from standard input;
---public takes the secret away. What the settings of the server declare is changed there.`,
+--public takes the secret away. With another --issuer the secret has to be given anew. What the settings
+of the server declare is changed there.`,
 		Example: `  signet connector update acme.okta --add-map-role okta-clerks=clerk --provision
   signet connector update acme.okta --secret-file - < new-secret.txt
   signet connector update google --hidden=false --name "Google Workspace"`,
@@ -312,7 +313,9 @@ func (c *CLI) connectorUpdate() *cobra.Command {
 			Authoritative: given(cmd, "authoritative", f.authoritative), Provision: given(cmd, "provision", f.provision),
 			GroupsClaim: given(cmd, "groups-claim", f.groupsClaim), KeepTokens: given(cmd, "keep-tokens", f.keepTokens), Hidden: given(cmd, "hidden", f.hidden),
 		}
-		secret, err := c.connectorSecret(cmd, f, false)
+		// What is stored is not sent to another issuer.
+		elsewhere := k.SecretSet && body.Issuer != nil && *body.Issuer != k.Issuer
+		secret, err := c.connectorSecret(cmd, f, elsewhere)
 		if err != nil {
 			return err
 		}

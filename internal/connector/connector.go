@@ -16,15 +16,15 @@
 package connector
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"errors"
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/directory"
@@ -214,6 +214,16 @@ func (c Connector) Check() error {
 	require(!c.Joins.IsZero() || len(c.RoleMappings) == 0 && len(c.DefaultRoles) == 0, "joins", "needed with roles: the tenant that they belong to")
 	require(!c.Authoritative || !c.Joins.IsZero(), "authoritative", "is for the domains of a tenant: say which one people join")
 	return errors.Join(append(faults, directory.CheckRoleNames("default_roles", c.DefaultRoles))...)
+}
+
+// CheckEdit is Check for an edit of was. A secret that is kept is for who was.Issuer is: whoever may
+// edit a connector need not know it, and would be told it by an issuer of their own.
+func (c Connector) CheckEdit(was Connector) error {
+	var fault error
+	if c.Issuer != was.Issuer && len(c.Secret) > 0 && bytes.Equal(c.Secret, was.Secret) {
+		fault = admin.Invalid("client_secret", "is required with another issuer: the one that is stored is not sent elsewhere")
+	}
+	return errors.Join(c.Check(), fault)
 }
 
 func (c Connector) issuerFits() bool {

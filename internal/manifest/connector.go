@@ -116,6 +116,10 @@ func connectorVerbs() verbs {
 			return err
 		},
 		update: func(ctx context.Context, r *remote, s *Step, etag string, fields map[string]any) error {
+			// What is stored is not sent to another issuer, so the document's goes along.
+			if given, declared := s.desired.fields["client_secret"]; declared && fields["issuer"] != nil {
+				fields["client_secret"] = given.v
+			}
 			b, err := body[adminclient.UpdateConnectorBody](fields)
 			if err != nil {
 				return err

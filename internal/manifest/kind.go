@@ -79,7 +79,8 @@ func format() []*collection {
 		{name: "roles", shape: set}, {name: "attributes", shape: object}, {name: "suspended", shape: truth, late: true},
 	}}
 	secret := &kind{noun: "secret", key: fingerprint}
-	// A client secret is never shown, so one that differs cannot be told: it is heeded at birth alone.
+	// A client secret is never shown, so one that differs cannot be told: it is heeded at birth, and with another
+	// issuer.
 	provider := func(more ...field) *kind {
 		return &kind{noun: "connector", key: "slug", fields: append(more, []field{
 			{name: "kind", fixed: true}, {name: "name"}, {name: "issuer"}, {name: "client_id"}, {name: "client_secret", birth: true},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -406,6 +407,25 @@ connectors: []
 	three, _, errThree := api.GetConnector(t.Context(), "acme.three")
 	if err != nil || errThree != nil || d.ConnectorID != three.ID || d.VerifiedAt.IsZero() {
 		t.Errorf("the domain leads to %s (%v), verified %s: %v", d.ConnectorID, err, d.VerifiedAt, errThree)
+	}
+}
+
+func TestAConnectorGetsItsSecretAnewWithAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	api := administrator(t, apptest.Start(t))
+	const document = `version: 1
+connectors:
+  - {slug: staff, issuer: %s, client_id: a%s}
+`
+	const named = ", client_secret: {env: STAFF_SECRET}"
+	apply(t, api, fmt.Appendf(nil, document, "https://one.example", named), manifest.Options{})
+	apply(t, api, fmt.Appendf(nil, document, "https://two.example", named), manifest.Options{})
+	c := compare(t, api, fmt.Appendf(nil, document, "https://thief.example", ""))
+	if err := c.Apply(t.Context(), manifest.Options{}); err == nil || !strings.Contains(err.Error(), "client_secret") {
+		t.Errorf("without the secret: %v", err)
+	}
+	if staff, _, err := api.GetConnector(t.Context(), "staff"); err != nil || staff.Issuer != "https://two.example" || !staff.SecretSet {
+		t.Errorf("%+v, %v", staff, err)
 	}
 }
 

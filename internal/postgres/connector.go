@@ -219,7 +219,7 @@ func (s Connectors) Update(ctx context.Context, a admin.Act, c id.Connector, edi
 		if !now.Tenant.IsZero() {
 			now.Joins = now.Tenant
 		}
-		if err := now.Check(); err != nil {
+		if err := now.CheckEdit(was); err != nil {
 			return "", err
 		}
 		if out, err = updateConnector(ctx, q, was, now); err != nil {

@@ -2110,7 +2110,8 @@ type UpdateConnectorBody struct {
 	Hidden       *bool    `json:"hidden,omitzero"`
 	// Replaces all.
 	HostedDomains []string `json:"hosted_domains,omitzero"`
-	// People are known by it: with another one they are new.
+	// People are known by it: with another one they are new. A client secret that is stored is not
+	// sent to another one: give it anew.
 	Issuer *string `json:"issuer,omitzero"`
 	// Installation administrators only. Empty: none.
 	JoinsTenantID *string `json:"joins_tenant_id,omitzero"`
