@@ -43,7 +43,10 @@ type Decision struct {
 	// Through, with SignIn, is the tenant that a session has to begin through: it lets nobody in
 	// otherwise. Zero: any sign-in will do.
 	Through directory.Tenant
-	Scopes  []string // with Consent: what is new to the person
+	// Confined, with SignIn, says that whoever is signed in came a way that opens none of the tenants
+	// asked for (session.Upstream.Confined): it takes another one.
+	Confined bool
+	Scopes   []string // with Consent: what is new to the person
 }
 
 // Next returns the next step of the request. With prompt=none it never returns one that shows
@@ -75,6 +78,20 @@ func (r Request) Next(f Facts) (Decision, error) {
 	}
 
 	choices := r.choices(f, settled)
+	if f.Session.Through.Confined {
+		reached := only(choices, func(t directory.Tenant) bool { return t.ID == f.Session.Through.Tenant })
+		if len(reached) == 0 && len(choices) > 0 {
+			if silent {
+				return fail("login_required", "the person has to sign in another way")
+			}
+			d := Decision{Step: SignIn, Confined: true}
+			if len(choices) == 1 && choices[0].Tenant.OnlyConnectors {
+				d.Through = choices[0].Tenant
+			}
+			return d, nil
+		}
+		choices = reached
+	}
 	switch {
 	case len(choices) == 0 && silent:
 		return Decision{Step: Fail, Failure: notMember()}, nil

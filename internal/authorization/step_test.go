@@ -50,6 +50,13 @@ func through(after time.Duration, t directory.Tenant) *session.Session {
 	return s
 }
 
+// confined is through, in a session that opens nothing else; of no tenant when the connector is gone.
+func confined(t directory.Tenant) *session.Session {
+	s := through(-time.Minute, t)
+	s.Through.Confined = true
+	return s
+}
+
 func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 	t.Parallel()
 	type (
@@ -74,6 +81,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 		scopes   []string
 		nchoices int
 		through  directory.Tenant
+		confined bool
 	}{
 		{name: "nobody is signed in", req: plain, facts: facts{Client: first}, want: authorization.SignIn},
 		{name: "nobody is signed in, prompt=none", req: prompt("none"), facts: facts{Client: first}, fails: "login_required"},
@@ -156,6 +164,26 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 		{name: "asked for it, prompt=none", req: request{MaxAge: -1, Organization: "strict", Prompt: []string{"none"}}, facts: facts{Client: first, Session: signedIn(before), Memberships: member(acme, strict)}, fails: "login_required"},
 		{name: "only through its connectors: consent comes after", req: request{MaxAge: -1, Scopes: []string{"a"}}, facts: facts{Client: asks, Session: signedIn(before), Memberships: member(strict)}, want: authorization.SignIn, through: strict},
 		{name: "only through its connectors: the account comes before", req: prompt("select_account"), facts: facts{Client: first, Session: signedIn(before), Memberships: member(strict)}, want: authorization.SelectAccount},
+
+		{name: "confined, there", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(acme)}, want: authorization.Done, tenant: acme},
+		{name: "confined, several: there", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(globex, acme, other)}, want: authorization.Done, tenant: acme},
+		{name: "confined, several, prompt=none: there", req: prompt("none"), facts: facts{Client: first, Session: confined(acme), Memberships: member(globex, acme)}, want: authorization.Done, tenant: acme},
+		{name: "confined, elsewhere alone", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(globex)}, want: authorization.SignIn, confined: true},
+		{name: "confined, several elsewhere", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(globex, other)}, want: authorization.SignIn, confined: true},
+		{name: "confined, elsewhere, prompt=none", req: prompt("none"), facts: facts{Client: first, Session: confined(acme), Memberships: member(globex)}, fails: "login_required"},
+		{name: "confined, asked for another", req: request{MaxAge: -1, Organization: "globex"}, facts: facts{Client: first, Session: confined(acme), Memberships: member(acme, globex)}, want: authorization.SignIn, confined: true},
+		{name: "confined, asked for another, prompt=none", req: request{MaxAge: -1, Organization: "globex", Prompt: []string{"none"}}, facts: facts{Client: first, Session: confined(acme), Memberships: member(acme, globex)}, fails: "login_required"},
+		{name: "confined, asked for one that they do not belong to", req: request{MaxAge: -1, Organization: "globex"}, facts: facts{Client: first, Session: confined(acme), Memberships: member(acme)}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "confined, picked another before", req: plain.WithTenant(here, globex.ID), facts: facts{Client: first, Session: confined(acme), Memberships: member(acme, globex)}, want: authorization.SignIn, confined: true},
+		{name: "confined, another tenant's client", req: plain, facts: facts{Client: acmes, Session: confined(globex), Memberships: member(acme, globex)}, want: authorization.SignIn, confined: true},
+		{name: "confined, the administration", req: request{MaxAge: -1, Organization: "signet"}, facts: facts{Client: administers, Session: confined(acme), Memberships: member(acme, signet)}, want: authorization.SignIn, confined: true},
+		{name: "confined, the administration's client", req: plain, facts: facts{Client: administers, Session: confined(acme), Memberships: member(acme, signet)}, want: authorization.Done, tenant: acme},
+		{name: "confined, into one of only its connectors", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(strict)}, want: authorization.SignIn, through: strict, confined: true},
+		{name: "confined, into several of only their connectors", req: plain, facts: facts{Client: first, Session: confined(acme), Memberships: member(strict, sealed)}, want: authorization.SignIn, confined: true},
+		{name: "confined, to one of only its connectors", req: plain, facts: facts{Client: first, Session: confined(strict), Memberships: member(acme, strict)}, want: authorization.Done, tenant: strict},
+		{name: "confined to nothing", req: plain, facts: facts{Client: first, Session: confined(directory.Tenant{}), Memberships: member(acme, globex)}, want: authorization.SignIn, confined: true},
+		{name: "confined to nothing, a member of nothing", req: plain, facts: facts{Client: first, Session: confined(directory.Tenant{})}, want: authorization.NotMember, fails: "access_denied"},
+		{name: "confined: consent is for there", req: request{MaxAge: -1, Scopes: []string{"a"}}, facts: facts{Client: asks, Session: confined(acme), Memberships: member(acme, globex)}, want: authorization.Consent, tenant: acme, scopes: []string{"a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +202,7 @@ func TestTheNextStepFollowsFromTheRequestAndTheFacts(t *testing.T) {
 			if c.fails != "" && c.want != authorization.NotMember {
 				c.want = authorization.Fail
 			}
-			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || d.Through.ID != c.through.ID || !slices.Equal(d.Scopes, c.scopes) {
+			if d.Step != c.want || d.Failure.Code != c.fails || d.Tenant.ID != c.tenant.ID || len(d.Choices) != c.nchoices || d.Through.ID != c.through.ID || d.Confined != c.confined || !slices.Equal(d.Scopes, c.scopes) {
 				t.Errorf("%+v", d)
 			}
 			shows := d.Step != authorization.Done && d.Step != authorization.Fail

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/internal/id"
 )
 
 // Facts is what the decision rests on, read in the transaction that carries it out.
@@ -77,6 +78,15 @@ func (c Connector) Vouched(p Profile, domains []string) string {
 		return ""
 	}
 	return address
+}
+
+// Confined reports whether a session that began through a connector of owner opens the account of u in
+// that tenant alone. Whoever runs such a connector can have its provider say that anybody whom it knows
+// has signed in. It opens the whole account only if the address of the account, which has to be
+// verified, is in one of domains, the verified ones of owner: whoever controls the domain reads its mail
+// and could reset the password. Connectors of the installation, whose owner is zero, confine nobody.
+func Confined(owner id.Tenant, u directory.User, domains []string) bool {
+	return !owner.IsZero() && !(u.EmailVerified && governs(domains, u.Email))
 }
 
 // governs reports whether the domain of a normalized address is exactly one of those.

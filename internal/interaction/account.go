@@ -33,24 +33,36 @@ func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	memberships, err := i.People.ListMemberships(ctx, u.ID, directory.Among{})
-	if err != nil {
-		return err
+	among := directory.Among{}
+	if v.confined() {
+		among.Tenant = v.session.Through.Tenant
+	}
+	var memberships []directory.Membership
+	if !v.confined() || !among.Tenant.IsZero() {
+		if memberships, err = i.People.ListMemberships(ctx, u.ID, among); err != nil {
+			return err
+		}
 	}
 	p := ui.Account{
 		Frame:  ui.Frame{FormTargets: i.abroad()},
-		Person: person(u), ProfileURL: pathProfile,
+		Person: person(u),
 		Notice: accountNotice(query),
 		SignOut: ui.Form{
 			Action: pathLogoutConfirm,
 			Hidden: []ui.Hidden{{Name: ui.FieldDecision, Value: ui.DecisionSignOut}},
 		},
 	}
-	if !u.EmailVerified && i.Letters.Enabled() {
-		p.Verify.Action = pathVerification
-	}
 	for _, m := range memberships {
 		p.Memberships = append(p.Memberships, ui.Membership{Tenant: m.Tenant.Name, Roles: m.Roles})
+	}
+	if v.confined() { // whoever signed in so is shown no more of the account than they may enter
+		p.OpenURL = next{again: true}.signInURL(false)
+		i.render(w, r, http.StatusOK, p)
+		return nil
+	}
+	p.ProfileURL = pathProfile
+	if !u.EmailVerified && i.Letters.Enabled() {
+		p.Verify.Action = pathVerification
 	}
 	if p.Ways, err = i.waysOf(ctx, u, memberships); err != nil {
 		return err

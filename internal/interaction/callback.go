@@ -213,7 +213,7 @@ func turnedAway(v connector.Verdict, c connector.Connector, p connector.Profile)
 // linkOwn links an identity to the account of somebody who left to do that, as long as they are
 // signed in to it here.
 func (i *Interaction) linkOwn(w http.ResponseWriter, r *http.Request, v visit, a connector.Attempt, arrival connector.Arrival) error {
-	if !v.signedIn() || v.session.User != a.User {
+	if !v.signedIn() || v.session.User != a.User || v.confined() {
 		return errSignedOut()
 	}
 	arrival.Event.Session = v.session.ID

@@ -73,10 +73,26 @@ func (i *Interaction) next(r *http.Request, req authorization.Request) (step, er
 		if facts.Memberships, err = i.People.ListMemberships(ctx, user, among); err != nil {
 			return step{}, err
 		}
+		if facts.Memberships, err = i.withConfining(ctx, s.visit, facts.Memberships, among); err != nil {
+			return step{}, err
+		}
 		facts.Consented = func(t id.Tenant) ([]string, error) { return i.Consents.FindConsent(ctx, t, user, c.ID) }
 	}
 	s.Decision, err = req.Next(facts)
 	return s, err
+}
+
+// withConfining adds the membership of the tenant that a session is confined to: a list has an end, and
+// it may be behind it.
+func (i *Interaction) withConfining(ctx context.Context, v visit, listed []directory.Membership, among directory.Among) ([]directory.Membership, error) {
+	there := v.session.Through.Tenant
+	if !v.confined() || there.IsZero() || !among.Tenant.IsZero() ||
+		slices.ContainsFunc(listed, func(m directory.Membership) bool { return m.Tenant.ID == there }) {
+		return listed, nil
+	}
+	among.Tenant = there
+	more, err := i.People.ListMemberships(ctx, v.session.User, among)
+	return append(listed, more...), err
 }
 
 // Authorize takes over a validated request and ends by calling Issuer.Complete or Fail.

@@ -74,7 +74,7 @@ func (i *Interaction) offered(r *http.Request, form url.Values) (invited, error)
 		return invited{}, errInvitation(http.StatusGone, ui.ReasonInvitationRevoked)
 	case state == invitation.Expired:
 		return invited{}, errInvitation(http.StatusGone, ui.ReasonInvitationExpired)
-	case o.visit.signedIn() && o.For(o.user):
+	case o.visit.signedIn() && o.For(o.user) && (!o.visit.confined() || o.visit.session.Through.Tenant == o.Offer.Tenant.ID):
 		o.step = ui.InvitationJoin
 	case o.Known:
 		o.step = ui.InvitationSignIn
@@ -101,6 +101,7 @@ func (i *Interaction) showInvitation(w http.ResponseWriter, r *http.Request, sta
 	p.Inviter = ui.Person{Name: o.Inviter.DisplayName()}
 	if o.visit.signedIn() {
 		p.Person = person(o.user)
+		p.Confined = o.visit.confined() && o.For(o.user) && o.step != ui.InvitationJoin
 	}
 	p.SignInURL = next{invitation: o.token.Reveal()}.signInURL(o.visit.signedIn())
 	i.render(w, r, status, p)

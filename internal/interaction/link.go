@@ -60,13 +60,34 @@ func (i *Interaction) linkForm(w http.ResponseWriter, r *http.Request) error {
 		Email:    l.owner.Email, BackURL: l.way.otherWays(l.connector),
 	}
 	if l.visit.signedIn() {
-		p.Person = person(l.user)
+		p.Person, p.Confined = person(l.user), l.user.ID == l.owner.ID && l.visit.confined()
 	}
 	if !l.proven {
 		p.SignInURL = l.next().signInURL(l.visit.signedIn())
 	}
+	if p.Organization, err = i.confining(r.Context(), l.connector, l.owner); err != nil {
+		return err
+	}
 	i.render(w, r, http.StatusOK, p)
 	return nil
+}
+
+// confining is the name of the organization that a sign-in of u through c opens alone; "" when it
+// opens the whole account.
+func (i *Interaction) confining(ctx context.Context, c connector.Connector, u directory.User) (string, error) {
+	realm, _, err := i.realmOf(ctx, u.Email)
+	if err != nil {
+		return "", err
+	}
+	var domains []string
+	if realm.Tenant == c.Tenant {
+		domains = []string{realm.Domain}
+	}
+	if !connector.Confined(c.Tenant, u, domains) {
+		return "", nil
+	}
+	t, err := i.People.FindTenant(ctx, c.Tenant.String())
+	return t.Name, err
 }
 
 // linking finds what waits under the token that was sent, for this browser. The error of one that

@@ -23,6 +23,9 @@ func (i *Interaction) profileForm(w http.ResponseWriter, r *http.Request) error 
 	if !v.signedIn() {
 		return redirect(w, pathLogin)
 	}
+	if v.confined() {
+		return signInAgain(w)
+	}
 	u, err := i.People.FindUser(r.Context(), v.session.User)
 	if err != nil {
 		return err
@@ -64,6 +67,9 @@ func (i *Interaction) changeProfile(w http.ResponseWriter, r *http.Request) erro
 	}
 	if !v.signedIn() {
 		return redirect(w, pathLogin)
+	}
+	if v.confined() {
+		return signInAgain(w)
 	}
 	ctx := r.Context()
 	u, err := i.People.FindUser(ctx, v.session.User)

@@ -13,6 +13,8 @@ import (
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/internal/invitation"
+	"github.com/signet-id/signet/internal/secret"
 	"github.com/signet-id/signet/internal/ui"
 )
 
@@ -69,6 +71,12 @@ func leavesUnasked(s step, query url.Values) bool {
 	return true
 }
 
+// wentThrough reports whether c is of the tenant whose connector the person came through, which opens
+// nothing of what they want: it would lead to the same again.
+func (s step) wentThrough(c connector.Connector) bool {
+	return s.Confined && !c.Tenant.IsZero() && c.Tenant == s.visit.session.Through.Tenant
+}
+
 // destination is the connector that a request leads to by itself: of the tenant that it is for, if
 // only that one's will do; else the one that it names, or that of the address it hints at.
 func (i *Interaction) destination(ctx context.Context, s step, closed directory.Tenant) (c connector.Connector, found bool, err error) {
@@ -120,7 +128,7 @@ func (i *Interaction) beginSignIn(w http.ResponseWriter, r *http.Request, s step
 		if err != nil {
 			return err
 		}
-		if found {
+		if found && !s.wentThrough(c) {
 			return i.depart(w, r, c, departure{req: &s.req, hint: hint(s.req)})
 		}
 	}
@@ -331,6 +339,20 @@ func (i *Interaction) links(r *http.Request, n next, email string, tenant id.Ten
 	typed, err := directory.NormalizeEmail(email)
 	owner, ownerErr := directory.NormalizeEmail(l.owner.Email)
 	return err == nil && ownerErr == nil && typed == owner && l.connector.Joins == tenant, nil
+}
+
+// joinsOpen reports whether u signs in to accept an invitation to a tenant that takes passwords: then
+// they are about to belong to more than tenants that take none.
+func (i *Interaction) joinsOpen(ctx context.Context, n next, u directory.User) (bool, error) {
+	if n.invitation == "" {
+		return false, nil
+	}
+	o, err := i.Invitations.Offer(ctx, secret.New(n.invitation).Hash())
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !o.Orphaned && o.State(i.Now()) == invitation.Pending && o.For(u) &&
+		!o.Tenant.OnlyConnectors && o.Tenant.DisabledAt.IsZero(), err
 }
 
 // closedTo returns the tenants of somebody whose password was right but opens nothing: all that they

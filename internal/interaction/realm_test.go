@@ -251,8 +251,16 @@ func TestATenantOfOnlyItsConnectorsIsEnteredThroughThem(t *testing.T) {
 	if done := f.completed(); len(done) != 1 || done[0].tenant.Slug != "acme" || done[0].session.Through.Connector != c.ID {
 		t.Fatalf("%+v", done)
 	}
-	// The other one takes any sign-in, and a password.
-	pick(b, b.open(f.request(firstParty)), "globex").wantLocation(callback + "?code=x")
+	// The connector, whose tenant does not own her address, opens that tenant alone; the other one takes
+	// any sign-in of hers, and a password.
+	b.open(f.request(firstParty)).wantLocation(callback + "?code=x")
+	globex := f.asks(func(r *authorization.Request) { r.Organization = "globex" })
+	p = b.open(globex)
+	p.want(http.StatusOK, "Sign in another way")
+	b.signIn(b.identify(p, "ada@acme.example"), "ada@acme.example", goodPassword).wantLocation(callback + "?code=x")
+	if done := f.completed(); len(done) != 3 || done[1].tenant.Slug != "acme" || done[2].tenant.Slug != "globex" {
+		t.Errorf("%+v", done)
+	}
 
 	// Who changes their mind at the provider can choose again, and is not sent back there.
 	b = f.browser(t)

@@ -98,17 +98,21 @@ type visit struct {
 
 func (v visit) signedIn() bool { return v.session != nil }
 
+// confined reports whether whoever is signed in may not touch the account itself
+// (session.Upstream.Confined): not how one signs in to it, nor what it says, nor where it belongs.
+func (v visit) confined() bool { return v.signedIn() && v.session.Through.Confined }
+
 // recency is how long ago a sign-in may be at most for a change of the ways to sign in: a session
 // that was left open is not enough.
 const recency = 10 * time.Minute
 
-// recent reports whether the person has proven who they are a moment ago. Whoever has not is sent
-// to signInAgain, which leads back to the account page.
+// recent reports whether the person has proven who they are a moment ago, in a way that opens the
+// account itself. Whoever has not is sent to signInAgain, which leads back to the account page.
 func (i *Interaction) recent(v visit) bool {
-	return v.signedIn() && i.Now().Sub(v.session.AuthenticatedAt) <= recency
+	return v.signedIn() && !v.confined() && i.Now().Sub(v.session.AuthenticatedAt) <= recency
 }
 
-// signInAgain asks whoever is signed in to prove it anew.
+// signInAgain asks whoever is signed in to prove it anew, or another way.
 func signInAgain(w http.ResponseWriter) error { return redirect(w, next{again: true}.signInURL(false)) }
 
 // idleStep is how far the idle expiry may lag behind: one write a minute at most for each

@@ -48,6 +48,9 @@ func (i *Interaction) plainLogin(w http.ResponseWriter, r *http.Request, query u
 			return err
 		}
 		p.Notice, p.Email = ui.NoticeSignInAgain, u.Email
+		if v.confined() {
+			p.Notice = ui.NoticeConfined
+		}
 	}
 	if err := i.firstStep(r.Context(), &p, way{next: next}, query); err != nil {
 		return err
@@ -159,6 +162,9 @@ func hint(req authorization.Request) string {
 }
 
 func signInNotice(s step, query url.Values) ui.Notice {
+	if s.Confined && !query.Has(fieldSwitch) && !query.Has(fieldReset) {
+		return ui.NoticeConfined
+	}
 	if s.visit.signedIn() && !query.Has(fieldSwitch) && !query.Has(fieldReset) {
 		return ui.NoticeSignInAgain
 	}
@@ -233,7 +239,13 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		invited := false
 		if len(tenants) > 0 {
+			if invited, err = i.joinsOpen(r.Context(), a.next, out.user); err != nil {
+				return err
+			}
+		}
+		if len(tenants) > 0 && !invited {
 			return i.refuseMember(w, r, a, p, out.user.ID, tenants)
 		}
 	}

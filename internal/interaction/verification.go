@@ -27,6 +27,9 @@ func (i *Interaction) sendVerification(w http.ResponseWriter, r *http.Request) e
 	if !v.signedIn() {
 		return redirect(w, pathLogin)
 	}
+	if v.confined() {
+		return signInAgain(w)
+	}
 	ctx := r.Context()
 	u, err := i.People.FindUser(ctx, v.session.User)
 	if err != nil {
@@ -74,7 +77,7 @@ func (i *Interaction) verifyForm(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return err
 			}
-			p.Person = person(other)
+			p.Person, p.Confined = person(other), other.ID == toVerify.user.ID
 		}
 	}
 	i.render(w, r, http.StatusOK, p)
@@ -90,8 +93,10 @@ type verifiable struct {
 
 // byOwner reports whether the person whose account it is has signed in. The link proves that its
 // reader has the mailbox, and not that the account is theirs: somebody else may have opened one
-// with their address, and knows its password.
-func (v verifiable) byOwner() bool { return v.visit.signedIn() && v.visit.session.User == v.user.ID }
+// with their address, and knows its password; or sign them in as they like (visit.confined).
+func (v verifiable) byOwner() bool {
+	return v.visit.signedIn() && v.visit.session.User == v.user.ID && !v.visit.confined()
+}
 
 func (v verifiable) next() next { return next{verification: v.token.Reveal()} }
 

@@ -63,6 +63,7 @@ func TestASessionSaysThroughWhichTenantItWasEnteredWhileThatStands(t *testing.T)
 		{"unlinked", `DELETE FROM identity`, ``},
 	} {
 		l.exec(t, change.do)
+		want.Confined = change.what != "disabled" // whose connector it was is not known
 		if got := through(); got != want {
 			t.Errorf("%s: %+v", change.what, got)
 		}
@@ -95,6 +96,63 @@ func TestASessionSaysThroughWhichTenantItWasEnteredWhileThatStands(t *testing.T)
 	must(t, l.Sessions().Rotate(t.Context(), secret.New("three").Hash(), secret.New("four").Hash(), s))
 	if got, err = l.Sessions().Find(t.Context(), secret.New("four").Hash()); err != nil || got.Through != (session.Upstream{}) {
 		t.Errorf("%+v, %v", got.Through, err)
+	}
+}
+
+// Whoever runs a tenant's connector may have its provider say whose sign-in it likes.
+func TestASessionThroughATenantsConnectorIsConfinedUnlessTheTenantOwnsTheAddress(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t)
+	out := l.arrive(t, comes(l.okta, "1", "grace@acme.example"), connector.Create)
+	l.enters(t, out, l.okta, "one", "")
+	through := func(token string) session.Upstream {
+		t.Helper()
+		s, err := l.Sessions().Find(t.Context(), secret.New(token).Hash())
+		must(t, err)
+		return s.Through
+	}
+	if through("one").Confined {
+		t.Error("an address in a verified domain of the tenant")
+	}
+	for _, change := range []struct {
+		what, do, undo string
+		confined       bool
+		tenant         id.Tenant
+	}{
+		{"the domain is not verified", `UPDATE tenant_domain SET verified_at = NULL WHERE domain = 'acme.example'`, `UPDATE tenant_domain SET verified_at = now() WHERE domain = 'acme.example'`, true, l.acme},
+		{"the domain is another tenant's", `UPDATE tenant_domain SET tenant_id = (SELECT id FROM tenant WHERE slug = 'globex') WHERE domain = 'acme.example'`, `UPDATE tenant_domain SET tenant_id = (SELECT id FROM tenant WHERE slug = 'acme') WHERE domain = 'acme.example'`, true, l.acme},
+		{"the address is not verified", `UPDATE user_account SET email_verified = false`, `UPDATE user_account SET email_verified = true`, true, l.acme},
+		{"the address is of a domain below", `UPDATE user_account SET email = 'g@x.acme.example', email_normalized = 'g@x.acme.example' WHERE email LIKE 'grace@%'`, `UPDATE user_account SET email = 'grace@acme.example', email_normalized = 'grace@acme.example' WHERE email LIKE 'g@%'`, true, l.acme},
+		{"the connector is disabled", `UPDATE connector SET disabled_at = now() WHERE slug = 'okta'`, ``, false, id.Tenant{}},
+		{"and the domain is no longer verified", `UPDATE tenant_domain SET verified_at = NULL WHERE domain = 'acme.example'`, `UPDATE tenant_domain SET verified_at = now() WHERE domain = 'acme.example'`, true, id.Tenant{}},
+		{"the identity is unlinked", `DELETE FROM identity`, ``, true, id.Tenant{}},
+		{"the connector is gone", `DELETE FROM connector WHERE slug = 'okta'`, ``, true, id.Tenant{}},
+	} {
+		l.exec(t, change.do)
+		if got := through("one"); got.Confined != change.confined || got.Tenant != change.tenant {
+			t.Errorf("%s: %+v", change.what, got)
+		}
+		if change.undo != "" {
+			l.exec(t, change.undo)
+			if got := through("one"); got.Confined {
+				t.Errorf("%s, and no longer: %+v", change.what, got)
+			}
+		}
+	}
+
+	out = l.arrive(t, comes(l.google, "1", "new@example.com"), connector.Create)
+	l.enters(t, out, l.google, "two", "")
+	l.exec(t, `UPDATE connector SET joins_tenant_id = $1 WHERE slug = 'google'`, l.globex.UUID())
+	if got := through("two"); got.Confined || got.Tenant != l.globex {
+		t.Errorf("through a connector of the installation: %+v", got)
+	}
+	l.exec(t, `DELETE FROM connector WHERE slug = 'google'`)
+	if got := through("two"); !got.Confined || !got.Tenant.IsZero() {
+		t.Errorf("and it is gone: %+v", got)
+	}
+	l.begin(t, l.ada, secret.New("three"))
+	if got := through("three"); got != (session.Upstream{}) {
+		t.Errorf("a password: %+v", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/mail"
@@ -55,13 +57,45 @@ func (s Sessions) Find(ctx context.Context, token secret.Hash) (session.Session,
 		return session.Session{}, wrap("find session", err)
 	}
 	out := toSession(r.BrowserSession)
-	if r.ThroughTenantID != nil {
-		out.Through.Tenant = id.TenantFromUUID(*r.ThroughTenantID)
-	}
+	out.Through.Tenant, out.Through.Confined = beginning{
+		connector: r.BrowserSession.ConnectorID, known: r.Known, owner: r.OwnerID, joins: r.JoinsTenantID, disabledAt: r.OffSince,
+		user: directory.User{Email: r.EmailNormalized, EmailVerified: r.EmailVerified}, domains: r.Domains,
+	}.reach()
 	return out, nil
 }
 
-// toSession leaves open which tenant the session was entered through.
+// beginning is what decides how far a session goes that began through a connector.
+type beginning struct {
+	connector    *[16]byte // nil: it began otherwise
+	known        bool      // the connector is there; nothing is known of it otherwise
+	owner, joins *[16]byte
+	disabledAt   *time.Time
+	user         directory.User
+	domains      []string // the verified ones of the owner
+}
+
+// reach returns the tenant that people of the connector belong to, zero if there is none or the
+// connector is gone or disabled; and whether nothing else can be entered with the session.
+func (b beginning) reach() (through id.Tenant, confined bool) {
+	if b.connector == nil {
+		return id.Tenant{}, false
+	}
+	var owner id.Tenant
+	if b.owner != nil {
+		owner = id.TenantFromUUID(*b.owner)
+	}
+	confined = !b.known || connector.Confined(owner, b.user, b.domains)
+	switch {
+	case b.disabledAt != nil:
+	case b.owner != nil:
+		through = owner
+	case b.joins != nil:
+		through = id.TenantFromUUID(*b.joins)
+	}
+	return through, confined
+}
+
+// toSession leaves open how far the session goes.
 func toSession(r sqlcgen.BrowserSession) session.Session {
 	through := session.Upstream{SID: r.UpstreamSid}
 	if r.ConnectorID != nil {

@@ -10,11 +10,13 @@ import (
 
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/grant"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/revocation"
+	"github.com/signet-id/signet/internal/session"
 )
 
 // Switch opens a grant like that of a refresh token in another tenant, and records it with what
@@ -49,7 +51,7 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 			return grant.ErrPinned
 		case out.Subject.Active() != nil, !sw.ClientTenant.IsZero() && target != sw.ClientTenant:
 			return fmt.Errorf("no such tenant for this person and client: %w", errdefs.ErrDenied)
-		case !hangs.live, out.Subject.Tenant.OnlyConnectors && hangs.through != target:
+		case !hangs.live, (out.Subject.Tenant.OnlyConnectors || hangs.confined) && hangs.through != target:
 			return grant.ErrInteraction
 		}
 		if sw.AsksConsent {
@@ -73,8 +75,9 @@ func (s Grants) Switch(ctx context.Context, sw grant.Switch, event audit.Event) 
 
 // signIn is what a grant hangs on.
 type signIn struct {
-	live    bool      // it is still there, or the grant lives without
-	through id.Tenant // session.Upstream.Tenant; zero too when the session is over
+	live     bool      // it is still there, or the grant lives without
+	through  id.Tenant // session.Upstream.Tenant; zero too when the session is over
+	confined bool      // session.Upstream.Confined; true too when that cannot be known
 }
 
 // lockCurrent returns the grant of a refresh token that is current, the tenant that is to be
@@ -102,7 +105,7 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 	if err := q.LockPassword(ctx, seen.UserID); err != nil {
 		return fail(err)
 	}
-	through, err := q.LockSession(ctx, seen.SessionID)
+	began, err := q.LockSession(ctx, seen.SessionID)
 	over := errors.Is(err, pgx.ErrNoRows)
 	if err != nil && !over {
 		return fail(err)
@@ -113,11 +116,18 @@ func lockCurrent(ctx context.Context, q *sqlcgen.Queries, sw grant.Switch) (g gr
 	if err != nil {
 		return fail(err)
 	}
+	g = toFamily(row).Grant
 	hangs.live = row.Offline || !over
-	if through != nil {
-		hangs.through = id.TenantFromUUID(*through)
+	hangs.through, hangs.confined = beginning{
+		connector: began.ConnectorID, known: began.Known, owner: began.OwnerID, joins: began.JoinsTenantID, disabledAt: began.OffSince,
+		user: directory.User{Email: began.EmailNormalized, EmailVerified: began.EmailVerified}, domains: began.Domains,
+	}.reach()
+	// Of a sign-in through a provider that is no longer the session's last one, nothing is known: what
+	// somebody else was given by it must not grow when the person proves themselves here.
+	if g.ACR == session.ACRUpstream && (over || !began.AuthenticatedAt.Equal(g.AuthenticatedAt)) {
+		hangs.confined = true
 	}
-	return toFamily(row).Grant, id.TenantFromUUID(tenant.ID), hangs, nil
+	return g, id.TenantFromUUID(tenant.ID), hangs, nil
 }
 
 // openSwitched stores the new grant, or finds the one that an attempt before has stored.

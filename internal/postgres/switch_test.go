@@ -171,6 +171,61 @@ func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing
 	}
 }
 
+// Whoever runs a tenant's connector must not get anywhere else by a refresh token.
+func TestAGrantOfAConfinedSessionIsNotSwitchedElsewhere(t *testing.T) {
+	t.Parallel()
+	const (
+		through  = "UPDATE browser_session SET acr = 'urn:signet:acr:upstream', connector_id = (SELECT id FROM connector WHERE reference = "
+		owns     = "INSERT INTO tenant_domain (tenant_id, domain, challenge, verified_at) SELECT id, 'acme.example', 'x', now() FROM tenant WHERE slug = "
+		password = "UPDATE browser_session SET acr = 'urn:signet:acr:password', connector_id = NULL, authenticated_at = now()"
+		ended    = "UPDATE browser_session SET ended_at = now()"
+		upstream = "UPDATE refresh_family SET acr = 'urn:signet:acr:upstream'"
+	)
+	for name, c := range map[string]struct {
+		shape  func(*grant.Authorization)
+		before []string
+		want   error
+	}{
+		"through a connector of the tenant it is in":       {nil, []string{through + "'acme.okta')", upstream}, grant.ErrInteraction},
+		"a grant that outlives it":                         {offline, []string{through + "'acme.okta')", upstream}, grant.ErrInteraction},
+		"to the connector's tenant":                        {nil, []string{through + "'globex.okta')", upstream}, nil},
+		"through one of the installation":                  {nil, []string{through + "'google')", upstream}, nil},
+		"the tenant owns the domain of the address":        {nil, []string{through + "'acme.okta')", upstream, owns + "'acme'"}, nil},
+		"another tenant owns the domain":                   {nil, []string{through + "'acme.okta')", upstream, owns + "'globex'"}, grant.ErrInteraction},
+		"the address is not verified":                      {nil, []string{through + "'acme.okta')", upstream, owns + "'acme'", "UPDATE user_account SET email_verified = false"}, grant.ErrInteraction},
+		"the domain is not verified":                       {nil, []string{through + "'acme.okta')", upstream, owns + "'acme'", "UPDATE tenant_domain SET verified_at = NULL"}, grant.ErrInteraction},
+		"the connector is disabled":                        {nil, []string{through + "'acme.okta')", upstream, "UPDATE connector SET disabled_at = now()"}, grant.ErrInteraction},
+		"the connector is gone":                            {nil, []string{through + "'google')", upstream, "DELETE FROM connector"}, grant.ErrInteraction},
+		"a grant by password, the session is confined now": {nil, []string{through + "'acme.okta')"}, grant.ErrInteraction},
+		"the person has used a password in it since":       {nil, []string{upstream, password}, grant.ErrInteraction},
+		"it has ended, and the grant goes on":              {offline, []string{through + "'google')", upstream, ended}, grant.ErrInteraction},
+		"it is gone, and the grant goes on":                {offline, []string{through + "'google')", upstream, "DELETE FROM browser_session"}, grant.ErrInteraction},
+		"a grant by password outlives its session":         {offline, []string{"DELETE FROM browser_session"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t)
+			g := w.family(t, c.shape)
+			w.exec(t, "UPDATE user_account SET email = 'ada@acme.example', email_normalized = 'ada@acme.example', email_verified = true WHERE id = $1", w.ada.UUID())
+			for reference, tenant := range map[string]id.Tenant{"google": {}, "globex.okta": w.globex, "acme.okta": w.acme} {
+				w.exec(t, `INSERT INTO connector (id, reference, slug, tenant_id, kind, name, issuer, client_id)
+				           VALUES (gen_random_uuid(), $1, $1, nullif($2::uuid, $3::uuid), 'oidc', 'x', 'https://x.example', 'x')`,
+					reference, tenant.UUID(), id.Tenant{}.UUID())
+			}
+			for _, sql := range c.before {
+				w.exec(t, sql)
+			}
+			made, err := w.Grants().Switch(t.Context(), to(g, 0, "globex"), switched())
+			if !errors.Is(err, c.want) || c.want == nil && made.Tenant != w.globex {
+				t.Errorf("%+v, %v, want %v", made, err, c.want)
+			}
+			if _, err := w.Grants().Rotate(t.Context(), rotation(g, 0, time.Minute)); err != nil {
+				t.Errorf("a plain refresh: %v", err)
+			}
+		})
+	}
+}
+
 func TestASwitchIsOnRecordOrDidNotHappen(t *testing.T) {
 	t.Parallel()
 	w := build(t)

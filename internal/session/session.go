@@ -39,6 +39,10 @@ type Upstream struct {
 	// Tenant is the one that people of the connector belong to. It is read with the session, never
 	// stored: a connector that is gone or disabled stands for no tenant.
 	Tenant id.Tenant
+	// Confined says that the session opens nothing of the account but memberships of Tenant: whoever
+	// runs the connector may have its provider say whose sign-in it likes. It is read with the session
+	// too; a connector that is gone confines to nothing at all.
+	Confined bool
 }
 
 // Authentication context classes and methods that this server reports.

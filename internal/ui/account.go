@@ -12,6 +12,9 @@ type Account struct {
 	// no message can be sent.
 	Verify  Form
 	SignOut Form
+	// OpenURL leads to another way to sign in, for somebody whose present one does not open the account
+	// itself: nothing else is shown of it then.
+	OpenURL string
 }
 
 // Membership is a tenant the person belongs to.

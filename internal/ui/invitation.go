@@ -15,6 +15,7 @@ type Invitation struct {
 	// SignInURL leads to signing in with the invited address, for InvitationSignIn and
 	// InvitationThrough.
 	SignInURL string
+	Confined  bool   // the person it is for has signed in, in a way that does not open their account
 	Name      string // what was typed before an error
 	MinLength int    // characters; 0 leaves the rule out
 	Problems  []PasswordProblem
@@ -38,7 +39,9 @@ func (p Invitation) Through() bool   { return p.Step == InvitationThrough }
 func (p Invitation) Registers() bool { return p.Step == InvitationRegister }
 
 // Other reports whether somebody is signed in whom the invitation is not for.
-func (p Invitation) Other() bool { return p.Step != InvitationJoin && p.Person != Person{} }
+func (p Invitation) Other() bool {
+	return p.Step != InvitationJoin && p.Person != Person{} && !p.Confined
+}
 
 // NameProblem and NewProblem are the first problem of each field, or "".
 func (p Invitation) NameProblem() PasswordProblem { return firstProblem(p.Problems, FieldName) }

@@ -52,12 +52,15 @@ type VerifyEmail struct {
 	// SignInURL leads to signing in as the person with Email; "" when they are.
 	SignInURL string
 	Email     string
+	Confined  bool // they are, in a way that does not open their account
 	// NextURL leads on when it is done: to the account page, or to signing in.
 	NextURL string
 }
 
 // Other reports whether somebody is signed in whom the link is not for.
-func (p VerifyEmail) Other() bool { return p.SignInURL != "" && p.Person != Person{} }
+func (p VerifyEmail) Other() bool {
+	return p.SignInURL != "" && p.Person != Person{} && !p.Confined
+}
 
 func (p VerifyEmail) describe(t *Text) (meta, error) {
 	return meta{template: "verify_email", title: t.VerifyEmail.Title, frame: p.Frame, forms: true, formTarget: p.FormTargets, ownWindow: true}, nil

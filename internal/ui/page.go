@@ -111,6 +111,7 @@ const (
 	NoticeIdentityRemoved  Notice = "identity_removed"  // success: they can do so no longer
 	NoticeProfileSaved     Notice = "profile_saved"     // success
 	NoticeLinking          Notice = "linking"           // sign in to link an identity
+	NoticeConfined         Notice = "confined"          // how they signed in opens one organization alone
 	NoticeCancelled        Notice = "cancelled"         // the person came back from a provider without signing in
 )
 

@@ -23,7 +23,7 @@ type Text struct {
 		SignInAgain, Expired, SessionEnded, PasswordChanged, OtherSignedOut, UseOther string
 		PasswordReset, Invited, Joined, VerificationSent, Verifying                   string
 		IdentityLinked, IdentityRemoved, ProfileSaved                                 string
-		Linking, Cancelled                                                            string
+		Linking, Cancelled, Confined                                                  string
 	}
 	ChooseAccount struct{ Title, Lead, LeadClient, Other string }
 	ChooseTenant  struct{ Title, Lead, LeadClient, SignedInAs string }
@@ -41,7 +41,7 @@ type Text struct {
 	SignedOut struct{ Title, Lead, Back, SignIn string }
 	Errors    Errors
 	Account   struct {
-		Title, Tenants, NoTenants, SignOut, Unverified, Verify, Profile string
+		Title, Tenants, NoTenants, SignOut, Unverified, Verify, Profile, Confined, Open string
 	}
 	Ways struct {
 		Title, Password, ChangePassword, PasswordOff, NoPassword, SetPassword string
@@ -77,7 +77,7 @@ type Text struct {
 	}
 	Upstream     Upstream
 	LinkIdentity struct {
-		Title, Lead, Other, SignInFirst, SignIn, Switch, Means, Submit string
+		Title, Lead, Other, SignInFirst, SignIn, Switch, Means, MeansFor, Submit string
 	}
 	Home     struct{ Title, Lead, SignIn, Account, Developers, Issuer, Discovery string }
 	FormPost struct{ Title, Lead, LeadClient, Continue string }
@@ -111,7 +111,7 @@ func (t *Text) notice(n Notice) string {
 		NoticeVerificationSent: t.Notices.VerificationSent, NoticeVerifying: t.Notices.Verifying,
 		NoticeIdentityLinked: t.Notices.IdentityLinked, NoticeIdentityRemoved: t.Notices.IdentityRemoved,
 		NoticeProfileSaved: t.Notices.ProfileSaved,
-		NoticeLinking:      t.Notices.Linking, NoticeCancelled: t.Notices.Cancelled,
+		NoticeLinking:      t.Notices.Linking, NoticeCancelled: t.Notices.Cancelled, NoticeConfined: t.Notices.Confined,
 	}[n]
 }
 

@@ -29,7 +29,7 @@ func TestTheEnglishCatalogLeavesNothingOut(t *testing.T) {
 func TestEveryNoticeAndProblemHasWords(t *testing.T) {
 	t.Parallel()
 	text := English()
-	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched, NoticePasswordReset, NoticeInvited, NoticeJoined, NoticeVerificationSent, NoticeVerifying, NoticeLinking, NoticeCancelled, NoticeIdentityLinked, NoticeIdentityRemoved, NoticeProfileSaved} {
+	for _, n := range []Notice{NoticeSignInAgain, NoticeExpired, NoticeSessionEnded, NoticePasswordChanged, NoticeOtherSignedOut, NoticeAccountSwitched, NoticePasswordReset, NoticeInvited, NoticeJoined, NoticeVerificationSent, NoticeVerifying, NoticeLinking, NoticeCancelled, NoticeConfined, NoticeIdentityLinked, NoticeIdentityRemoved, NoticeProfileSaved} {
 		if text.notice(n) == "" {
 			t.Errorf("notice %s", n)
 		}

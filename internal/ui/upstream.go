@@ -82,7 +82,11 @@ type LinkIdentity struct {
 	Person   Person // who is signed in; zero: nobody
 	// SignInURL leads to signing in to the account.
 	SignInURL string
-	BackURL   string // the other ways to sign in
+	// Confined says that whose account it is has signed in, in a way that does not open it.
+	Confined bool
+	// Organization is what the identity will open; "" for the whole account.
+	Organization string
+	BackURL      string // the other ways to sign in
 }
 
 // Other reports whether somebody else is signed in than whose account it is.

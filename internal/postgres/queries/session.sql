@@ -13,13 +13,15 @@ SELECT @id, @token_hash, @user_id, @created_at, @authenticated_at, @expires_at, 
         OR EXISTS (SELECT 1 FROM identity i WHERE i.id = sqlc.narg(identity_id)::uuid AND i.user_id = @user_id FOR KEY SHARE));
 
 -- name: FindSession :one
--- A session that began through a connector counts as entered through it while the identity is linked
--- and the connector enabled.
-SELECT sqlc.embed(s), coalesce(c.tenant_id, c.joins_tenant_id) AS through_tenant_id
+-- With what decides how far a session goes that began through a connector: of a connector that is gone,
+-- or whose identity is no longer linked, nothing is known.
+SELECT sqlc.embed(s), c.tenant_id AS owner_id, c.joins_tenant_id, c.disabled_at AS off_since,
+       (c.id IS NOT NULL)::boolean AS known, u.email_normalized, u.email_verified,
+       ARRAY(SELECT d.domain FROM tenant_domain d WHERE d.tenant_id = c.tenant_id AND d.verified_at IS NOT NULL)::text[] AS domains
   FROM browser_session s
   JOIN user_account u ON u.id = s.user_id
   LEFT JOIN identity i ON i.id = s.identity_id AND i.user_id = s.user_id AND i.connector_id = s.connector_id
-  LEFT JOIN connector c ON c.id = i.connector_id AND c.disabled_at IS NULL
+  LEFT JOIN connector c ON c.id = i.connector_id
  WHERE s.token_hash = @token_hash AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL;
 
 -- name: TouchSession :exec

@@ -13,10 +13,14 @@ SELECT 1 FROM user_account u
 SELECT 1 FROM password_credential WHERE user_id = @user_id FOR SHARE;
 
 -- name: LockSession :one
--- The tenant that people belong to who come through the connector that the session began with: none
--- if that is gone or disabled, or was none.
-SELECT coalesce(c.tenant_id, c.joins_tenant_id) AS through
-  FROM browser_session s LEFT JOIN connector c ON c.id = s.connector_id AND c.disabled_at IS NULL
+-- With what decides how far the session goes, as FindSession reads it.
+SELECT c.tenant_id AS owner_id, c.joins_tenant_id, c.disabled_at AS off_since,
+       s.connector_id, s.authenticated_at,
+       (c.id IS NOT NULL)::boolean AS known, u.email_normalized, u.email_verified,
+       ARRAY(SELECT d.domain FROM tenant_domain d WHERE d.tenant_id = c.tenant_id AND d.verified_at IS NOT NULL)::text[] AS domains
+  FROM browser_session s
+  JOIN user_account u ON u.id = s.user_id
+  LEFT JOIN connector c ON c.id = s.connector_id
  WHERE s.id = @id AND s.ended_at IS NULL FOR SHARE OF s;
 
 -- name: LockFamily :one

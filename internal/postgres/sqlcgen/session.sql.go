@@ -96,21 +96,29 @@ func (q *Queries) EndSessions(ctx context.Context, ids [][16]byte) error {
 }
 
 const findSession = `-- name: FindSession :one
-SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid, coalesce(c.tenant_id, c.joins_tenant_id) AS through_tenant_id
+SELECT s.id, s.token_hash, s.user_id, s.created_at, s.authenticated_at, s.expires_at, s.absolute_expiry, s.acr, s.amr, s.user_agent, s.address, s.ended_at, s.connector_id, s.identity_id, s.upstream_sid, c.tenant_id AS owner_id, c.joins_tenant_id, c.disabled_at AS off_since,
+       (c.id IS NOT NULL)::boolean AS known, u.email_normalized, u.email_verified,
+       ARRAY(SELECT d.domain FROM tenant_domain d WHERE d.tenant_id = c.tenant_id AND d.verified_at IS NOT NULL)::text[] AS domains
   FROM browser_session s
   JOIN user_account u ON u.id = s.user_id
   LEFT JOIN identity i ON i.id = s.identity_id AND i.user_id = s.user_id AND i.connector_id = s.connector_id
-  LEFT JOIN connector c ON c.id = i.connector_id AND c.disabled_at IS NULL
+  LEFT JOIN connector c ON c.id = i.connector_id
  WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
 `
 
 type FindSessionRow struct {
 	BrowserSession  BrowserSession
-	ThroughTenantID *[16]byte
+	OwnerID         *[16]byte
+	JoinsTenantID   *[16]byte
+	OffSince        *time.Time
+	Known           bool
+	EmailNormalized string
+	EmailVerified   bool
+	Domains         []string
 }
 
-// A session that began through a connector counts as entered through it while the identity is linked
-// and the connector enabled.
+// With what decides how far a session goes that began through a connector: of a connector that is gone,
+// or whose identity is no longer linked, nothing is known.
 func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (FindSessionRow, error) {
 	row := q.db.QueryRow(ctx, findSession, tokenHash)
 	var i FindSessionRow
@@ -130,7 +138,13 @@ func (q *Queries) FindSession(ctx context.Context, tokenHash []byte) (FindSessio
 		&i.BrowserSession.ConnectorID,
 		&i.BrowserSession.IdentityID,
 		&i.BrowserSession.UpstreamSid,
-		&i.ThroughTenantID,
+		&i.OwnerID,
+		&i.JoinsTenantID,
+		&i.OffSince,
+		&i.Known,
+		&i.EmailNormalized,
+		&i.EmailVerified,
+		&i.Domains,
 	)
 	return i, err
 }

@@ -187,18 +187,44 @@ func (q *Queries) LockPassword(ctx context.Context, userID [16]byte) error {
 }
 
 const lockSession = `-- name: LockSession :one
-SELECT coalesce(c.tenant_id, c.joins_tenant_id) AS through
-  FROM browser_session s LEFT JOIN connector c ON c.id = s.connector_id AND c.disabled_at IS NULL
+SELECT c.tenant_id AS owner_id, c.joins_tenant_id, c.disabled_at AS off_since,
+       s.connector_id, s.authenticated_at,
+       (c.id IS NOT NULL)::boolean AS known, u.email_normalized, u.email_verified,
+       ARRAY(SELECT d.domain FROM tenant_domain d WHERE d.tenant_id = c.tenant_id AND d.verified_at IS NOT NULL)::text[] AS domains
+  FROM browser_session s
+  JOIN user_account u ON u.id = s.user_id
+  LEFT JOIN connector c ON c.id = s.connector_id
  WHERE s.id = $1 AND s.ended_at IS NULL FOR SHARE OF s
 `
 
-// The tenant that people belong to who come through the connector that the session began with: none
-// if that is gone or disabled, or was none.
-func (q *Queries) LockSession(ctx context.Context, id [16]byte) (*[16]byte, error) {
+type LockSessionRow struct {
+	OwnerID         *[16]byte
+	JoinsTenantID   *[16]byte
+	OffSince        *time.Time
+	ConnectorID     *[16]byte
+	AuthenticatedAt time.Time
+	Known           bool
+	EmailNormalized string
+	EmailVerified   bool
+	Domains         []string
+}
+
+// With what decides how far the session goes, as FindSession reads it.
+func (q *Queries) LockSession(ctx context.Context, id [16]byte) (LockSessionRow, error) {
 	row := q.db.QueryRow(ctx, lockSession, id)
-	var through *[16]byte
-	err := row.Scan(&through)
-	return through, err
+	var i LockSessionRow
+	err := row.Scan(
+		&i.OwnerID,
+		&i.JoinsTenantID,
+		&i.OffSince,
+		&i.ConnectorID,
+		&i.AuthenticatedAt,
+		&i.Known,
+		&i.EmailNormalized,
+		&i.EmailVerified,
+		&i.Domains,
+	)
+	return i, err
 }
 
 const revokeFamilies = `-- name: RevokeFamilies :many
