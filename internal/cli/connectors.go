@@ -252,9 +252,6 @@ func (c *CLI) showNew(ctx context.Context, api *adminclient.Client, k adminclien
 	if err := c.show(k, append(connectorFields(k), findings(test)...)...); err != nil {
 		return err
 	}
-	if k.RedirectURI != "" {
-		c.say("\nRegister this redirect URI at the provider:\n  %s", k.RedirectURI)
-	}
 	if !test.OK {
 		fmt.Fprintf(c.Stderr, "The connector is there, and nobody can sign in through it as it is. Correct it (signet connector update %s), then: signet connector test %s\n", k.Reference, k.Reference)
 	}

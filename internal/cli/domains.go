@@ -35,18 +35,35 @@ func (c *CLI) domainList(tenant *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			called := connectorNames(ctx, api)
 			return list(c, api.AllDomains(ctx, t, adminclient.ListDomainsParams{}),
 				domainColumn{"DOMAIN", func(d adminclient.Domain) string { return d.Domain }},
 				domainColumn{"VERIFIED", func(d adminclient.Domain) string { return or(when(d.VerifiedAt), "not yet") }},
 				domainColumn{"BY", func(d adminclient.Domain) string { return d.VerifiedBy }},
-				domainColumn{"CONNECTOR", func(d adminclient.Domain) string { return or(d.ConnectorID, "any") }},
+				domainColumn{"CONNECTOR", func(d adminclient.Domain) string { return or(called(d.ConnectorID), "any") }},
 			)
 		}),
 	})
 }
 
-func (c *CLI) showDomain(d adminclient.Domain) error {
-	fields := []field{{"domain", d.Domain}, {"connector", or(d.ConnectorID, "any of the tenant")}, {"verified", or(when(d.VerifiedAt), "not yet")}, {"by", d.VerifiedBy}}
+// connectorNames returns the reference of a connector for its identifier, which it asks for once. It
+// is the identifier where the reference cannot be had.
+func connectorNames(ctx context.Context, api *adminclient.Client) func(string) string {
+	known := map[string]string{"": ""}
+	return func(id string) string {
+		if _, asked := known[id]; !asked {
+			known[id] = id
+			if k, _, err := api.GetConnector(ctx, id); err == nil {
+				known[id] = k.Reference
+			}
+		}
+		return known[id]
+	}
+}
+
+func (c *CLI) showDomain(ctx context.Context, api *adminclient.Client, d adminclient.Domain) error {
+	connector := or(connectorNames(ctx, api)(d.ConnectorID), "any of the tenant")
+	fields := []field{{"domain", d.Domain}, {"connector", connector}, {"verified", or(when(d.VerifiedAt), "not yet")}, {"by", d.VerifiedBy}}
 	if d.VerifiedAt.IsZero() {
 		fields = append(fields, field{"TXT record", d.ChallengeName + "\n" + d.ChallengeValue}, field{"", "add it, then run signet domain verify " + d.Domain})
 	}
@@ -84,7 +101,7 @@ changes what flags name. Administrators of the installation may vouch for it wit
 		if d, _, err = api.SaveDomain(ctx, t, args[0], body, unchanged...); err != nil {
 			return err
 		}
-		return c.showDomain(d)
+		return c.showDomain(ctx, api, d)
 	})
 	cmd.Flags().StringVar(&connector, "connector", "", "`reference` of the connector that its people are sent to; none: any of the tenant")
 	cmd.Flags().BoolVar(&verified, "verified", false, "vouch for it without DNS, or with =false take its verification away")
@@ -109,7 +126,7 @@ func (c *CLI) domainVerify(tenant *string) *cobra.Command {
 			if c.format == "json" {
 				err = c.show(v)
 			} else if v.Verified {
-				err = c.showDomain(v.Domain)
+				err = c.showDomain(ctx, api, v.Domain)
 			}
 			if err == nil && !v.Verified {
 				err = errdefs.Say(errdefs.ErrNotFound, nil, "%s", clean(v.Detail))

@@ -78,7 +78,7 @@ func (m *metadata) fault(issuer string, public bool) error {
 func (m *metadata) findings(issuer string, public bool) []connector.Finding {
 	return []connector.Finding{
 		found("Issuer", issuerAdvice(issuer, m.issuer), "The provider names itself %s.", clip(m.issuer)),
-		found("Endpoints", m.endpointAdvice(issuer), "All of them are there, over https."),
+		found("Endpoints", m.endpointAdvice(issuer), "All of them are there."),
 		found("Client authentication", m.authAdvice(public), "%s", m.authWords(public)),
 		found("Signatures", m.algorithmAdvice(), "ID tokens may be signed with RS256, ES256 or EdDSA."),
 		{Check: "PKCE", OK: true, Detail: m.challengeWords()},
