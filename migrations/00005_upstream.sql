@@ -112,7 +112,8 @@ CREATE TABLE upstream_attempt (
     sealed       bytea NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,
-    consumed_at  timestamptz
+    consumed_at  timestamptz,
+    strayed_at   timestamptz -- first brought by another browser, or too late
 );
 CREATE INDEX upstream_attempt_expiry ON upstream_attempt (expires_at);
 

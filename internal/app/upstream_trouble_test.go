@@ -180,6 +180,7 @@ func TestALostSessionTwoTabsAndTheBackButtonLeadOn(t *testing.T) {
 	blank := f.Browser(t)
 	p := blank.Return(answer)
 	page(t, "without cookies", p)
+	eventually(t, "it is on record", func() bool { return f.failures(t, f.connector.Reference)["expired"] == 1 })
 	f.retriesAtLast(t, blank, p)
 
 	// Two tabs begin, the first one comes back last.

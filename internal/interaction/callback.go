@@ -42,7 +42,7 @@ func (i *Interaction) callback(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, errdefs.ErrConflict): // reloaded, or gone back to
 		return i.comeAgain(w, c, y)
 	case err != nil:
-		return i.upstreamFailed(w, r, c, y, err, false)
+		return i.upstreamFailed(w, r, c, y, err, i.strayed(ctx, c, query.Get("state"), err))
 	case !c.Enabled():
 		return i.upstreamFailed(w, r, c, y, switchedOff(), true)
 	}
@@ -76,6 +76,19 @@ func (i *Interaction) take(ctx context.Context, r *http.Request, c connector.Con
 		err = connector.Fail(connector.Expired, nil, "the state is too old, of another browser or of nobody")
 	}
 	return a, err
+}
+
+// strayed reports whether what take refused is to go on record: a state of ours that another browser
+// brings, or comes too late. Each does once, since whoever has one can bring it without end.
+func (i *Interaction) strayed(ctx context.Context, c connector.Connector, state string, err error) bool {
+	if connector.ReasonOf(err) != connector.Expired || !isToken(state) {
+		return false
+	}
+	first, err := i.Attempts.NoteStray(ctx, c.ID, secret.New(state).Hash(), i.Now())
+	if err != nil {
+		i.Log.ErrorContext(ctx, "a state that came back elsewhere could not be noted", "error", err)
+	}
+	return first
 }
 
 // proofOf has the provider prove who came back.

@@ -25,8 +25,8 @@ type failed struct {
 func (f *failed) Unwrap() error { return &f.Failure }
 
 // upstreamFailed answers an attempt through c that came to nothing, so that trying again works and
-// what it was for is not lost. held says that the browser brought a state of ours, or was about to
-// get one.
+// what it was for is not lost. held says that it goes on record: the browser brought a state of ours,
+// or was about to get one.
 func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c connector.Connector, y way, err error, held bool) error {
 	i.recordFailure(r, c, y, err, held)
 	reason := connector.ReasonOf(err)

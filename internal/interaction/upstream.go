@@ -42,6 +42,9 @@ type Attempts interface {
 	// connector or browser, or expired; with errdefs.ErrConflict, one that was spent before is
 	// returned, for its Flow and After.
 	Take(ctx context.Context, c id.Connector, state, browser secret.Hash, now time.Time) (connector.Attempt, error)
+	// NoteStray reports whether the state, for which Take found nothing, is that of an attempt all
+	// the same and came back so for the first time.
+	NoteStray(ctx context.Context, c id.Connector, state secret.Hash, now time.Time) (first bool, err error)
 	KeepLink(ctx context.Context, l connector.PendingLink) error
 	// FindLink is errdefs.ErrNotFound for one that cannot be used at now.
 	FindLink(ctx context.Context, token, browser secret.Hash, now time.Time) (connector.PendingLink, error)

@@ -62,6 +62,13 @@ func (s Attempts) Take(ctx context.Context, c id.Connector, state, browser secre
 	return a, spent
 }
 
+// NoteStray notes that the state of an attempt came back where Take finds none, and reports whether
+// it is an attempt of this connector of which that was not noted before. It spends nothing.
+func (s Attempts) NoteStray(ctx context.Context, c id.Connector, state secret.Hash, now time.Time) (first bool, err error) {
+	n, err := s.db.q.NoteStray(ctx, sqlcgen.NoteStrayParams{Now: now, StateHash: state[:], ConnectorID: c.UUID()})
+	return n > 0, wrap("note stray", err)
+}
+
 // KeepLink stores a proof that waits for the owner of an account.
 func (s Attempts) KeepLink(ctx context.Context, l connector.PendingLink) error {
 	sealed, err := s.keeper.SealLink(l)

@@ -72,6 +72,16 @@ func TestAnAttemptIsTakenOnceByTheBrowserThatBeganIt(t *testing.T) {
 	if took.Load() != 1 || late.Load() != 7 {
 		t.Errorf("%d took it, %d were late", took.Load(), late.Load())
 	}
+	for n, want := range []bool{true, false} {
+		if first, err := store.NoteStray(t.Context(), l.okta.ID, state, now); err != nil || first != want {
+			t.Errorf("noted as stray, %d: %v, %v", n, first, err)
+		}
+	}
+	for what, stray := range map[string]connector.Attempt{"another connector's": {Connector: l.entra.ID, State: a.State}, "nobody's": {Connector: l.okta.ID, State: secret.Generate()}} {
+		if first, err := store.NoteStray(t.Context(), stray.Connector, stray.State.Hash(), now); err != nil || first {
+			t.Errorf("%s is noted as stray: %v, %v", what, first, err)
+		}
+	}
 	_, err := store.Take(t.Context(), l.okta.ID, state, secret.Generate().Hash(), now)
 	notFound(t, "another browser, afterwards", err)
 	_, err = store.Take(t.Context(), l.okta.ID, state, browser, a.ExpiresAt)

@@ -15,6 +15,11 @@ SELECT * FROM upstream_attempt
  WHERE state_hash = @state_hash AND connector_id = @connector_id AND browser_hash = @browser_hash
    AND expires_at > @now::timestamptz AND consumed_at IS NOT NULL;
 
+-- name: NoteStray :execrows
+-- Any number may bring it; it is noted once.
+UPDATE upstream_attempt SET strayed_at = @now::timestamptz
+ WHERE state_hash = @state_hash AND connector_id = @connector_id AND strayed_at IS NULL;
+
 -- name: InsertPendingLink :exec
 INSERT INTO pending_link (token_hash, browser_hash, connector_id, user_id, sealed, expires_at)
 VALUES (@token_hash, @browser_hash, @connector_id, @user_id, @sealed, @expires_at);

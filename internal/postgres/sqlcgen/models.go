@@ -424,6 +424,7 @@ type UpstreamAttempt struct {
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	ConsumedAt  *time.Time
+	StrayedAt   *time.Time
 }
 
 type UpstreamLogout struct {

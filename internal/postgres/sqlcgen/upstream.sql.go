@@ -144,7 +144,7 @@ func (q *Queries) FindPendingLink(ctx context.Context, arg FindPendingLinkParams
 }
 
 const findTakenAttempt = `-- name: FindTakenAttempt :one
-SELECT state_hash, browser_hash, connector_id, user_id, sealed, created_at, expires_at, consumed_at FROM upstream_attempt
+SELECT state_hash, browser_hash, connector_id, user_id, sealed, created_at, expires_at, consumed_at, strayed_at FROM upstream_attempt
  WHERE state_hash = $1 AND connector_id = $2 AND browser_hash = $3
    AND expires_at > $4::timestamptz AND consumed_at IS NOT NULL
 `
@@ -173,6 +173,7 @@ func (q *Queries) FindTakenAttempt(ctx context.Context, arg FindTakenAttemptPara
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ConsumedAt,
+		&i.StrayedAt,
 	)
 	return i, err
 }
@@ -597,6 +598,26 @@ func (q *Queries) MeetIdentity(ctx context.Context, arg MeetIdentityParams) (Mee
 	return i, err
 }
 
+const noteStray = `-- name: NoteStray :execrows
+UPDATE upstream_attempt SET strayed_at = $1::timestamptz
+ WHERE state_hash = $2 AND connector_id = $3 AND strayed_at IS NULL
+`
+
+type NoteStrayParams struct {
+	Now         time.Time
+	StateHash   []byte
+	ConnectorID [16]byte
+}
+
+// Any number may bring it; it is noted once.
+func (q *Queries) NoteStray(ctx context.Context, arg NoteStrayParams) (int64, error) {
+	result, err := q.db.Exec(ctx, noteStray, arg.Now, arg.StateHash, arg.ConnectorID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const passwordWorks = `-- name: PasswordWorks :one
 SELECT (EXISTS (SELECT 1 FROM password_credential p WHERE p.user_id = $1)
     AND NOT EXISTS (SELECT 1 FROM tenant_domain d JOIN tenant t ON t.id = d.tenant_id
@@ -677,7 +698,7 @@ const takeAttempt = `-- name: TakeAttempt :one
 UPDATE upstream_attempt SET consumed_at = $1::timestamptz
  WHERE state_hash = $2 AND connector_id = $3 AND browser_hash = $4
    AND expires_at > $1::timestamptz AND consumed_at IS NULL
-RETURNING state_hash, browser_hash, connector_id, user_id, sealed, created_at, expires_at, consumed_at
+RETURNING state_hash, browser_hash, connector_id, user_id, sealed, created_at, expires_at, consumed_at, strayed_at
 `
 
 type TakeAttemptParams struct {
@@ -706,6 +727,7 @@ func (q *Queries) TakeAttempt(ctx context.Context, arg TakeAttemptParams) (Upstr
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ConsumedAt,
+		&i.StrayedAt,
 	)
 	return i, err
 }
