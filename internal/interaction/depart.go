@@ -278,17 +278,22 @@ func (i *Interaction) offer(r *http.Request, s *step, p *ui.SignIn) {
 	if !query.Has(fieldCancelled) {
 		return
 	}
-	if c, err := i.findConnector(r.Context(), query.Get(fieldVia)); err == nil {
-		p.Notice, p.From = ui.NoticeCancelled, c.Name
+	p.Notice, p.Problem = ui.NoticeNone, ui.ProblemUpstream
+	for _, o := range p.Providers { // a name that is on the page anyway
+		if o.Action == upstreamPath(query.Get(fieldVia)) {
+			p.Notice, p.Problem, p.From = ui.NoticeCancelled, ui.ProblemNone, o.Label
+		}
 	}
 }
 
 // providers are the buttons of the sign-in page: the installation's connectors, and those of the
-// tenant that the request is for. via names one more, that the person has just come back from.
+// tenant that the request is for. via names one more, that the person has just come back from. Anybody
+// can write it into an address: it has no tenant's connector, whose name and provider are that tenant's
+// choice, on the page of those who have nothing to do with the tenant.
 func (i *Interaction) providers(ctx context.Context, s *step, via string) []ui.Provider {
+	var tenant directory.Tenant
 	listed, err := i.Connectors.ListConnectors(ctx, id.Tenant{})
 	if err == nil && s != nil {
-		var tenant directory.Tenant
 		if tenant, err = i.tenantOf(ctx, *s); err == nil && !tenant.ID.IsZero() {
 			var own []connector.Connector
 			own, err = i.Connectors.ListConnectors(ctx, tenant.ID)
@@ -308,7 +313,9 @@ func (i *Interaction) providers(ctx context.Context, s *step, via string) []ui.P
 		shown[c.ID] = true
 		out = append(out, i.provider(c))
 	}
-	if c, err := i.findConnector(ctx, via); err == nil && c.Enabled() && !shown[c.ID] {
+	c, err := i.findConnector(ctx, via)
+	named := c.Tenant == tenant.ID || c.Tenant.IsZero() || s != nil && s.req.Connector == via
+	if err == nil && named && c.Enabled() && !shown[c.ID] {
 		out = append(out, i.provider(c))
 	}
 	return out

@@ -372,3 +372,26 @@ func TestTheOtherWaysAreReachedWhateverTheRequestNames(t *testing.T) {
 	ways := links(p)
 	b.get(ways[len(ways)-1]).want(http.StatusOK, "to continue to")
 }
+
+// Whoever looks after one tenant chooses the names of its connectors and where they lead, and can write an
+// address of the sign-in page for anybody to follow.
+func TestAWordInAnAddressPutsNoTenantsConnectorOnThePageOfOthers(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	f.connector(t, "globex", "okta", "Call 555 0100")
+	for _, word := range []string{"", "&cancelled=1"} {
+		p := f.browser(t).get("/login?via=globex.okta" + word)
+		p.want(http.StatusOK, `name="password"`)
+		if strings.Contains(p.body, "Call 555 0100") || strings.Contains(p.body, "globex") {
+			t.Errorf("%q: the page speaks for the tenant:\n%s", word, p.body)
+		}
+	}
+	// Who has come back from there of their own will learns that nobody is signed in.
+	b := f.browser(t)
+	p := b.back("globex.okta", b.away(b.post("/upstream/globex.okta", url.Values{})), "code", "error=access_denied")
+	p.want(http.StatusOK, "That sign-in did not complete")
+	named := f.asks(func(r *authorization.Request) { r.Connector = "globex.okta" })
+	p = b.back("globex.okta", b.away(b.open(named)), "code", "error=access_denied")
+	p.want(http.StatusOK, "Call 555 0100")
+	b.press(p, "globex.okta")
+}
