@@ -196,11 +196,22 @@ func (i *Interaction) clientOf(y way) string {
 	return string(req.Client)
 }
 
+// grace is for somebody who has signed in nearly too long ago for a request, to get to the end of it, and
+// for clocks that differ.
+const grace = time.Minute
+
 // authenticatedAt is when the person proved who they are: now, when they were to do it anew and the
-// provider was held to it; else when the provider says, as far as that can be.
+// provider was held to it; else when the provider says, as far as that can be. A max_age that the provider
+// was held to says how long ago that is at most, and makes it no later.
 func authenticatedAt(a connector.Attempt, p connector.Profile, now time.Time) time.Time {
-	if a.Secrets.Fresh || a.Secrets.MaxAge >= 0 || p.AuthTime.IsZero() || p.AuthTime.After(now) {
+	if a.Secrets.Fresh || p.AuthTime.IsZero() || p.AuthTime.After(now) {
 		return now
+	}
+	if maxAge := a.Secrets.MaxAge; maxAge >= 0 {
+		oldest := now.Add(-max(0, time.Duration(maxAge)*time.Second-grace))
+		if p.AuthTime.Before(oldest) {
+			return oldest
+		}
 	}
 	return p.AuthTime
 }

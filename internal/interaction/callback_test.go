@@ -145,7 +145,8 @@ func TestWhatARequestDemandsOfTheSignInIsDemandedOfTheProvider(t *testing.T) {
 		"nothing":        {edit: func(*authorization.Request) {}, maxAge: -1},
 		"prompt=login":   {edit: func(r *authorization.Request) { r.Prompt = []string{"login"} }, asked: true, proven: true, maxAge: -1, now: true},
 		"select_account": {edit: func(r *authorization.Request) { r.Prompt = []string{"select_account"} }, asked: true, maxAge: -1},
-		"max_age":        {edit: func(r *authorization.Request) { r.MaxAge = 60 }, maxAge: 60, now: true},
+		"max_age":        {edit: func(r *authorization.Request) { r.MaxAge = 4 * 60 * 60 }, maxAge: 4 * 60 * 60},
+		"a short one":    {edit: func(r *authorization.Request) { r.MaxAge = 90 }, maxAge: 90, now: true},
 		"max_age=0":      {edit: func(r *authorization.Request) { r.MaxAge = 0 }, maxAge: 0, now: true},
 	} {
 		b := f.browser(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/audit"
+	"github.com/signet-id/signet/internal/authorization"
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/session"
 )
@@ -339,4 +340,19 @@ func TestALogoutTokenEndsSessionsOrIsRefused(t *testing.T) {
 		t.Error("the session lives")
 	}
 	post("google", token).want(http.StatusBadRequest, "")
+}
+
+// Whoever finds a browser where somebody is signed in at the provider cannot have the session count as one
+// of a moment ago by way of a request with a long max_age.
+func TestALongMaxAgeMakesNoSignInOfLate(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	long := time.Now().Add(-3 * time.Hour)
+	f.provider.says(func(p *provider) { p.profile.AuthTime = long })
+	b := f.browser(t)
+	b.back("google", b.press(b.open(f.asks(func(r *authorization.Request) { r.MaxAge = 1 << 30 })), "google")).wantLocation(callback + "?code=x")
+	p := b.post("/account/identities/connect", url.Values{"connector": {"closed"}})
+	if p.url.Path != "/login" || !p.url.Query().Has("again") {
+		t.Errorf("%d at %s, to %s", p.status, p.url, p.location)
+	}
 }
