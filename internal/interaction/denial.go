@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/client"
+	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/id"
 )
 
@@ -16,36 +17,42 @@ type denial struct {
 	organization string
 }
 
-// A denial is recorded once in a while, however often the page is reloaded: a log that anybody can
-// fill hides what matters. Each replica remembers for itself, and so many at most.
-const (
-	denialPause = 10 * time.Minute
-	maxDenials  = 10_000
-)
-
-// denials remembers what was recorded of late.
-type denials struct {
-	mu     sync.Mutex
-	recent map[denial]time.Time // when it was recorded
+// outage is a connector that nobody can leave through, and why.
+type outage struct {
+	connector id.Connector
+	reason    connector.Reason
 }
 
-func newDenials() *denials { return &denials{recent: make(map[denial]time.Time)} }
+// A denial or an outage is recorded once in a while, however often the page is reloaded: a log that
+// anybody can fill hides what matters. Each replica remembers for itself, and so many at most.
+const (
+	recordPause = 10 * time.Minute
+	maxRecent   = 10_000
+)
+
+// seldom remembers what was recorded of late.
+type seldom[K comparable] struct {
+	mu     sync.Mutex
+	recent map[K]time.Time // when it was recorded
+}
+
+func newSeldom[K comparable]() *seldom[K] { return &seldom[K]{recent: make(map[K]time.Time)} }
 
 // due reports whether d is to be recorded at now, and remembers that it is.
-func (s *denials) due(d denial, now time.Time) bool {
+func (s *seldom[K]) due(d K, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, known := s.recent[d]; known && now.Before(at.Add(denialPause)) {
+	if at, known := s.recent[d]; known && now.Before(at.Add(recordPause)) {
 		return false
 	}
-	if len(s.recent) >= maxDenials {
+	if len(s.recent) >= maxRecent {
 		for other, at := range s.recent {
-			if !now.Before(at.Add(denialPause)) {
+			if !now.Before(at.Add(recordPause)) {
 				delete(s.recent, other)
 			}
 		}
 	}
-	if len(s.recent) >= maxDenials { // rather record some twice than forget to record one
+	if len(s.recent) >= maxRecent { // rather record some twice than forget to record one
 		clear(s.recent)
 	}
 	s.recent[d] = now

@@ -146,15 +146,15 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 	if !c.Enabled() {
 		return i.upstreamFailed(w, r, c, y, switchedOff(), false)
 	}
-	if err := i.mayDepart(ctx, r); err != nil {
-		return i.upstreamFailed(w, r, c, y, err, false)
-	}
 	target, err := i.Upstreams.AuthorizationURL(ctx, c, s)
+	if err == nil {
+		err = i.mayDepart(ctx, r)
+	}
 	if err == nil {
 		err = i.Attempts.Begin(ctx, a)
 	}
-	if err != nil {
-		return i.upstreamFailed(w, r, c, y, err, true)
+	if reason := connector.ReasonOf(err); err != nil {
+		return i.upstreamFailed(w, r, c, y, err, i.outages.due(outage{c.ID, reason}, i.Now()))
 	}
 	i.cookies.set(w, i.cookies.upstream, browser.Reveal(), connector.AttemptLifetime)
 	return redirect(w, target)
@@ -164,8 +164,7 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 const byNetwork ratelimit.Kind = "departure"
 
 // departures bounds how many leave for providers from one address and do not come back proven: anybody
-// can leave, each departure is kept for an hour, may have the provider asked, and what becomes of it is on
-// record. An office or a carrier's gateway shares one, with all who are on their way at the time.
+// can leave, each departure is kept for an hour, and what becomes of it is on record. An office or a carrier's gateway shares one, with all who are on their way at the time.
 func (i *Interaction) departures(r *http.Request) []ratelimit.Budget {
 	return []ratelimit.Budget{{
 		Kind: byNetwork, Name: ratelimit.Network(i.address(r)),

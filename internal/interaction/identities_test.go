@@ -31,6 +31,16 @@ func (s *site) exec(t *testing.T, sql string, args ...any) {
 	check(t, err)
 }
 
+// rows counts those of a table.
+func (s *site) rows(t *testing.T, table string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.dsn)
+	check(t, err)
+	defer func() { check(t, conn.Close(context.Background())) }()
+	check(t, conn.QueryRow(context.Background(), `SELECT count(*) FROM `+pgx.Identifier{table}.Sanitize()).Scan(&n))
+	return n
+}
+
 // connector stores a connector of a tenant, or of the installation with "".
 func (s *site) connector(t *testing.T, tenant, slug, name string) connector.Connector {
 	t.Helper()

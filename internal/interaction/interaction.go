@@ -200,7 +200,8 @@ type Interaction struct {
 	cookies cookies
 	guard   *http.CrossOriginProtection
 	errands errands
-	denials *denials
+	denials *seldom[denial]
+	outages *seldom[outage]
 }
 
 // New returns the interaction of c. The error names what is wrong with the URL.
@@ -209,7 +210,7 @@ func New(c Config) (*Interaction, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("interaction: the issuer URL is not an absolute http or https URL")
 	}
-	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection(), errands: newErrands(), denials: newDenials()}
+	i := &Interaction{Config: c, cookies: cookiesFor(u), guard: http.NewCrossOriginProtection(), errands: newErrands(), denials: newSeldom[denial](), outages: newSeldom[outage]()}
 	// Behind a proxy that rewrites Host the issuer's own origin would look foreign.
 	if err := i.guard.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, errors.New("interaction: the issuer URL has no usable origin")
