@@ -20,16 +20,23 @@ type declarations struct {
 	db       *postgres.DB
 	keeper   *connector.Keeper
 	declared []connector.Declaration
+	left     []connector.Declaration     // that are not as declared yet
+	tried    bool                        // all of them were looked at
 	said     map[connector.Declared]bool // what is wrong, once each
 }
 
 func newDeclarations(o Options, db *postgres.DB, e *envelope.Envelope) *declarations {
-	return &declarations{o, db, connector.NewKeeper(e), o.Config.Connectors(), map[connector.Declared]bool{}}
+	return &declarations{o, db, connector.NewKeeper(e), o.Config.Connectors(), nil, false, map[connector.Declared]bool{}}
 }
 
-// declare reports whether everything is as declared now.
+// declare reports whether everything is as declared now. What is, is not looked at again: a server with
+// newer settings may have changed it since.
 func (d *declarations) declare(ctx context.Context) bool {
-	results, err := d.db.Declare(ctx, d.declared, d.keeper, d.Now())
+	declare, declared := d.db.Declare, d.declared
+	if d.tried {
+		declare, declared = d.db.DeclareAgain, d.left
+	}
+	results, err := declare(ctx, declared, d.keeper, d.Now())
 	if err != nil && ctx.Err() != nil {
 		return false // it is time to stop
 	}
@@ -37,8 +44,8 @@ func (d *declarations) declare(ctx context.Context) bool {
 		d.Log.ErrorContext(ctx, "the connectors of the settings could not be declared, will try again", "error", err)
 		return false
 	}
-	done := true
-	for _, r := range results {
+	d.tried, d.left = true, nil
+	for i, r := range results {
 		switch r.Result {
 		case connector.Created:
 			d.Log.InfoContext(ctx, "connector declared by the settings", "connector", r.Reference)
@@ -47,7 +54,7 @@ func (d *declarations) declare(ctx context.Context) bool {
 		case connector.Released:
 			d.Log.WarnContext(ctx, "connector is no longer declared by the settings and was disabled", "connector", r.Reference)
 		case connector.Faulty:
-			done = false
+			d.left = append(d.left, declared[i])
 			if !d.said[r] {
 				d.said[r] = true
 				d.Log.WarnContext(ctx, "connector cannot be as the settings declare it, will try again", "connector", r.Reference, "fault", r.Fault)
@@ -55,7 +62,7 @@ func (d *declarations) declare(ctx context.Context) bool {
 		case connector.Unchanged:
 		}
 	}
-	return done
+	return len(d.left) == 0
 }
 
 // retry declares until it works or ctx ends.

@@ -427,6 +427,23 @@ func TestTokensAreKeptOnlyWhereTheConnectorAsksForIt(t *testing.T) {
 	if got = append(got, kept(i)); !slices.Equal(got, []string{"", "access-2", "access-3", ""}) {
 		t.Errorf("kept: %q", got)
 	}
+
+	// What is kept goes when the connector is told to keep none, whether people come again or not.
+	l.exec(t, `UPDATE connector SET keep_tokens = true`)
+	come("access-5")
+	keeping := l.okta
+	_, err := l.Connectors().Update(t.Context(), l.tends(audit.ConnectorUpdated), l.okta.ID, func(c *connector.Connector) error { c.KeepTokens = false; return nil })
+	must(t, err)
+	if got := kept(i); got != "" {
+		t.Errorf("kept by a connector that keeps none: %q", got)
+	}
+	late := comes(keeping, "1", "grace@acme.example")
+	late.Proof.Tokens.Access = secret.New("access-6")
+	_, err = l.identities().Arrive(t.Context(), late)
+	must(t, err)
+	if got := kept(i); got != "" {
+		t.Errorf("kept by a replica that had not heard of it: %q", got)
+	}
 }
 
 func TestWhateverHappensAtOnceNobodyIsRefused(t *testing.T) {

@@ -201,7 +201,8 @@ func (s Connectors) locked(ctx context.Context, q *sqlcgen.Queries, a admin.Act,
 
 // Update edits what is no part of a connector's reference. edit changes what it is given, which is read
 // under a lock; it may refuse. When people join another tenant from now on, or their groups are no
-// longer heeded, the roles that their groups gave are taken.
+// longer heeded, the roles that their groups gave are taken; tokens that are not kept any more are
+// forgotten.
 func (s Connectors) Update(ctx context.Context, a admin.Act, c id.Connector, edit func(*connector.Connector) error) (connector.Connector, error) {
 	var out connector.Connector
 	_, _, err := s.db.act(ctx, "update connector", a, func(q *sqlcgen.Queries) (string, error) {
@@ -246,19 +247,8 @@ func updateConnector(ctx context.Context, q *sqlcgen.Queries, was, now connector
 	if err != nil {
 		return none, err
 	}
-	if now.Joins != was.Joins || now.GroupsClaim == "" && was.GroupsClaim != "" {
-		if err := q.TakeTime(ctx); err != nil { // everybody may hold them
-			return none, err
-		}
-		if err := q.TakeConnectorRoles(ctx, now.ID.UUID()); err != nil {
-			return none, err
-		}
-	}
-	if now.Joins != was.Joins {
-		u := now.ID.UUID()
-		if err := q.LeadElsewhere(ctx, sqlcgen.LeadElsewhereParams{ConnectorID: &u, Joins: now.Joins.UUID()}); err != nil {
-			return none, err
-		}
+	if err := withdraw(ctx, q, was, now); err != nil {
+		return none, err
 	}
 	row, err := q.UpdateConnector(ctx, sqlcgen.UpdateConnectorParams{
 		ID: now.ID.UUID(), JoinsTenantID: joinsOf(now), Kind: string(now.Kind), Name: now.Name, Issuer: now.Issuer, ClientID: now.ClientID,
@@ -267,6 +257,34 @@ func updateConnector(ctx context.Context, q *sqlcgen.Queries, was, now connector
 		RoleMappings: mappings, KeepTokens: now.KeepTokens, Hidden: now.Hidden, DisabledAt: nullTime(now.DisabledAt),
 	})
 	return toConnector(row), err
+}
+
+// withdraw takes what a connector gave and, as it is now, gives no more: roles when people join another
+// tenant or their groups are not heeded, domains of a tenant that people do not join, tokens that are
+// not kept.
+func withdraw(ctx context.Context, q *sqlcgen.Queries, was, now connector.Connector) error {
+	c := now.ID.UUID()
+	elsewhere := now.Joins != was.Joins
+	roles, tokens := elsewhere || now.GroupsClaim == "" && was.GroupsClaim != "", was.KeepTokens && !now.KeepTokens
+	if roles || tokens {
+		if err := q.TakeTime(ctx); err != nil { // everybody may have them
+			return err
+		}
+	}
+	if roles {
+		if err := q.TakeConnectorRoles(ctx, c); err != nil {
+			return err
+		}
+	}
+	if tokens {
+		if err := q.ForgetTokens(ctx, c); err != nil {
+			return err
+		}
+	}
+	if !elsewhere {
+		return nil
+	}
+	return q.LeadElsewhere(ctx, sqlcgen.LeadElsewhereParams{ConnectorID: &c, Joins: now.Joins.UUID()})
 }
 
 // stillEntered refuses a change after which nobody could enter a tenant.

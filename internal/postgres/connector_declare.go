@@ -23,14 +23,23 @@ import (
 // one transaction, and says what became of each. One that somebody made under the same reference is
 // taken over with its identities; one that is no longer declared is disabled and given back. What is
 // as declared is not written, so that replicas which start do not have the others forget anything.
-func (db *DB) Declare(ctx context.Context, declared []connector.Declaration, keeper *connector.Keeper, now time.Time) (results []connector.Declared, err error) {
+func (db *DB) Declare(ctx context.Context, declared []connector.Declaration, keeper *connector.Keeper, now time.Time) ([]connector.Declared, error) {
+	return db.declare(ctx, declared, true, keeper, now)
+}
+
+// DeclareAgain is Declare for some of the declarations, about which alone it says anything.
+func (db *DB) DeclareAgain(ctx context.Context, some []connector.Declaration, keeper *connector.Keeper, now time.Time) ([]connector.Declared, error) {
+	return db.declare(ctx, some, false, keeper, now)
+}
+
+func (db *DB) declare(ctx context.Context, declared []connector.Declaration, whole bool, keeper *connector.Keeper, now time.Time) (results []connector.Declared, err error) {
 	err = db.inTx(ctx, "declare connectors", func(q *sqlcgen.Queries) error {
 		results = nil
 		if err := q.LockDeclarations(ctx); err != nil {
 			return err
 		}
 		d := declarer{ctx, q, keeper, now, nil}
-		var references []string
+		references := []string{}
 		for _, declaration := range declared {
 			references = append(references, declaration.Connector.Reference)
 			result, err := d.declare(declaration)
@@ -39,7 +48,10 @@ func (db *DB) Declare(ctx context.Context, declared []connector.Declaration, kee
 			}
 			results = append(results, result)
 		}
-		released, err := q.ReleaseConnectors(ctx, append([]string{}, references...))
+		if !whole {
+			return appendEvents(ctx, q, d.events)
+		}
+		released, err := q.ReleaseConnectors(ctx, references)
 		if err != nil {
 			return err
 		}
@@ -107,6 +119,9 @@ func (d *declarer) declare(declaration connector.Declaration) (connector.Declare
 	done.Result = connector.Created
 	if known {
 		action, done.Result = audit.ConnectorUpdated, connector.Changed
+		if err := withdraw(d.ctx, d.q, toConnector(row), c); err != nil {
+			return done, err
+		}
 	}
 	d.record(action, c.ID, c.Reference)
 	return done, d.q.DeclareConnector(d.ctx, wanted)

@@ -190,6 +190,46 @@ func TestRolesGoWhenPeopleJoinAnotherTenantOrGroupsAreNotHeededAnyMore(t *testin
 	}
 }
 
+func TestWhatAConnectorGaveGoesWhenTheSettingsDeclareItOtherwise(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t)
+	l.exec(t, `UPDATE connector SET joins_tenant_id = $2, groups_claim = 'groups', keep_tokens = true, role_mappings = '[{"group": "bosses", "role": "admin"}]' WHERE id = $1`, l.google.ID.UUID(), l.acme.UUID())
+	_, err := l.Domains().SaveDomain(t.Context(), l.tends(audit.DomainClaimed), connector.Domain{Tenant: l.acme, Name: "other.example", Connector: l.google.ID, Challenge: "x"}, nil)
+	must(t, err)
+	found, err := l.Providers().FindConnector(t.Context(), "google")
+	must(t, err)
+	hedy := l.arrive(t, comes(found, "2", "hedy@example.com", "bosses"), connector.Create).User.ID
+	if got := l.roles(t, hedy); got != "admin" {
+		t.Fatalf("before: %q", got)
+	}
+	declared := func(slug string) connector.Declaration {
+		return connector.Declaration{Connector: connector.Connector{
+			Reference: slug, Slug: slug, Kind: connector.OIDC, Name: slug, Issuer: idp, ClientID: "signet", ManagedBy: connector.FromEnvironment,
+		}}
+	}
+	_, err = l.Declare(t.Context(), []connector.Declaration{declared("google"), declared("hub")}, l.keeper, time.Now())
+	must(t, err)
+	if got := l.roles(t, hedy); got != "" {
+		t.Errorf("people join no tenant: %q", got)
+	}
+	if d, err := l.Domains().FindDomain(t.Context(), l.acme, "other.example"); err != nil || !d.Connector.IsZero() {
+		t.Errorf("a domain leads to what does not serve its tenant: %+v, %v", d, err)
+	}
+	var kept int
+	must(t, l.conn.QueryRow(t.Context(), `SELECT count(*) FROM identity WHERE sealed_tokens IS NOT NULL`).Scan(&kept))
+	if kept != 0 {
+		t.Errorf("%d identities have tokens", kept)
+	}
+
+	// Some of what is declared says nothing about the rest.
+	again, err := l.DeclareAgain(t.Context(), []connector.Declaration{declared("late")}, l.keeper, time.Now())
+	must(t, err)
+	hub, err := l.Providers().FindConnector(t.Context(), "hub")
+	if err != nil || !hub.Enabled() || hub.ManagedBy != connector.FromEnvironment || len(again) != 1 || again[0].Result != connector.Created {
+		t.Errorf("%+v, %v, %+v", hub, err, again)
+	}
+}
+
 func TestATenantIsNeverEnteredThroughNothingAlone(t *testing.T) {
 	t.Parallel()
 	w := build(t)

@@ -81,6 +81,9 @@ DELETE FROM membership_role m USING mine
                     WHERE o.tenant_id = mine.tenant_id AND o.user_id = mine.user_id AND o.role = mine.role
                       AND i.connector_id <> @connector_id);
 
+-- name: ForgetTokens :exec
+UPDATE identity SET sealed_tokens = NULL WHERE connector_id = @connector_id AND sealed_tokens IS NOT NULL;
+
 -- name: LeadElsewhere :exec
 -- Domains of tenants that the people of a connector do not belong to do not lead to it.
 UPDATE tenant_domain SET connector_id = NULL, version = version + 1, updated_at = now()

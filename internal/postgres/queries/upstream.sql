@@ -91,7 +91,9 @@ ON CONFLICT (connector_id, issuer, subject) DO NOTHING;
 UPDATE identity SET names = @names WHERE id = @id;
 
 -- name: SetIdentityTokens :exec
-UPDATE identity SET sealed_tokens = @sealed_tokens WHERE id = @id;
+-- None while the connector keeps none, whatever a replica that has not heard of that yet says.
+UPDATE identity i SET sealed_tokens = CASE WHEN c.keep_tokens THEN sqlc.narg(sealed_tokens)::bytea END
+  FROM connector c WHERE i.id = @id AND c.id = i.connector_id;
 
 -- name: JoinThrough :execrows
 -- Who has been a member before stays what they are: a membership that was removed is not made again.

@@ -285,6 +285,15 @@ func (q *Queries) FindRealm(ctx context.Context, domain string) (FindRealmRow, e
 	return i, err
 }
 
+const forgetTokens = `-- name: ForgetTokens :exec
+UPDATE identity SET sealed_tokens = NULL WHERE connector_id = $1 AND sealed_tokens IS NOT NULL
+`
+
+func (q *Queries) ForgetTokens(ctx context.Context, connectorID [16]byte) error {
+	_, err := q.db.Exec(ctx, forgetTokens, connectorID)
+	return err
+}
+
 const hasRealms = `-- name: HasRealms :one
 SELECT EXISTS (SELECT 1 FROM tenant_domain WHERE verified_at IS NOT NULL)
 `

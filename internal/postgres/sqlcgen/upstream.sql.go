@@ -655,7 +655,8 @@ func (q *Queries) SetIdentityNames(ctx context.Context, arg SetIdentityNamesPara
 }
 
 const setIdentityTokens = `-- name: SetIdentityTokens :exec
-UPDATE identity SET sealed_tokens = $1 WHERE id = $2
+UPDATE identity i SET sealed_tokens = CASE WHEN c.keep_tokens THEN $1::bytea END
+  FROM connector c WHERE i.id = $2 AND c.id = i.connector_id
 `
 
 type SetIdentityTokensParams struct {
@@ -663,6 +664,7 @@ type SetIdentityTokensParams struct {
 	ID           [16]byte
 }
 
+// None while the connector keeps none, whatever a replica that has not heard of that yet says.
 func (q *Queries) SetIdentityTokens(ctx context.Context, arg SetIdentityTokensParams) error {
 	_, err := q.db.Exec(ctx, setIdentityTokens, arg.SealedTokens, arg.ID)
 	return err
