@@ -116,6 +116,7 @@ CREATE TABLE upstream_attempt (
     strayed_at   timestamptz -- first brought by another browser, or too late
 );
 CREATE INDEX upstream_attempt_expiry ON upstream_attempt (expires_at);
+CREATE INDEX upstream_attempt_user ON upstream_attempt (user_id) WHERE user_id IS NOT NULL; -- for accounts that go
 
 -- Somebody is proven by a provider and has an account that is not linked yet: what the provider
 -- said, sealed, until the owner of the account has signed in to it.

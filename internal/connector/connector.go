@@ -67,7 +67,7 @@ type Connector struct {
 	// nor that it is not. Entra ID says neither.
 	AssumeVerified bool
 	// Authoritative links people with an address of a verified domain of Joins to the account that
-	// has it, without asking them to sign in to that.
+	// has it, without asking them to sign in to that. Of Google's accounts those of Workspace alone.
 	Authoritative bool
 	// Provision gives whoever is new an account, and makes everybody who comes the first time a
 	// member of Joins.
@@ -213,6 +213,7 @@ func (c Connector) Check() error {
 	}
 	require(!c.Joins.IsZero() || len(c.RoleMappings) == 0 && len(c.DefaultRoles) == 0, "joins", "needed with roles: the tenant that they belong to")
 	require(!c.Authoritative || !c.Joins.IsZero(), "authoritative", "is for the domains of a tenant: say which one people join")
+	require(!c.Authoritative || c.Issuer != GitHubIssuer, "authoritative", "github.com hosts nobody's mail: it cannot be the authority for a domain")
 	return errors.Join(append(faults, directory.CheckRoleNames("default_roles", c.DefaultRoles))...)
 }
 

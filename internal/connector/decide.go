@@ -54,7 +54,7 @@ func (c Connector) Decide(p Profile, f Facts) Verdict {
 		return Unknown
 	case !f.Holder.DisabledAt.IsZero():
 		return Disabled
-	case c.Authoritative && f.Holder.EmailVerified && governs(f.Domains, address):
+	case c.Authoritative && c.hosts(p) && f.Holder.EmailVerified && governs(f.Domains, address):
 		// An account whose own address was never verified may have been made by somebody else, who
 		// would then share it: its owner has to show that they can sign in to it.
 		return Adopt
@@ -88,6 +88,11 @@ func (c Connector) Vouched(p Profile, domains []string) string {
 func Confined(owner id.Tenant, u directory.User, domains []string) bool {
 	return !owner.IsZero() && !(u.EmailVerified && governs(domains, u.Email))
 }
+
+// hosts reports whether the provider gives out addresses such as that of p. Others have seen at some
+// time that somebody got mail there, who may have left since: Google keeps such accounts too, and says
+// by hd which ones it hosts.
+func (c Connector) hosts(p Profile) bool { return c.Kind != Google || p.HostedDomain != "" }
 
 // governs reports whether the domain of a normalized address is exactly one of those.
 func governs(domains []string, address string) bool {
