@@ -10,25 +10,6 @@ import (
 	"github.com/signet-id/signet/internal/apptest"
 )
 
-// homed is an application whose settings declare a provider; people who come through it join
-// acme.
-func homed(t *testing.T) (*apptest.App, *apptest.Provider) {
-	t.Helper()
-	op := apptest.NewProvider(t)
-	return apptest.Start(t,
-		apptest.With("SIGNET_OIDC_ISSUER", op.URL), apptest.With("SIGNET_OIDC_CLIENT_ID", op.ClientID),
-		apptest.With("SIGNET_OIDC_CLIENT_SECRET", op.Secret.Reveal()), apptest.With("SIGNET_OIDC_NAME", "Partner"),
-		apptest.With("SIGNET_OIDC_SLUG", "partner"), apptest.With("SIGNET_OIDC_JOIN_TENANT", "acme"),
-	), op
-}
-
-// homeward is where the button of the provider sends the browser.
-func homeward(t *testing.T, b *apptest.Browser, p apptest.Page) apptest.Page {
-	t.Helper()
-	f := p.Form(t, "/upstream/partner")
-	return b.Post(f.Action, f.Fields)
-}
-
 // closeAcme has acme own the domain of its people, and let them in through the provider alone.
 func closeAcme(t *testing.T, a *apptest.App, token string) {
 	t.Helper()
@@ -44,7 +25,7 @@ func closeAcme(t *testing.T, a *apptest.App, token string) {
 
 func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 	t.Parallel()
-	a, op := homed(t)
+	a, op := partnered(t)
 	opal, ada := a.AdminToken(t, apptest.Opal, "signet"), a.AdminToken(t, apptest.Ada, "acme")
 	_, invitation := invite(t, a, ada, "hedy@acme.example", "clerk")
 	b := a.Browser(t)
@@ -98,7 +79,7 @@ func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 	person := apptest.Jane()
 	person["email"] = "hedy@acme.example"
 	op.SignedIn(person)
-	p = hedy.Follow(homeward(t, hedy, hedy.Get(a.URL+"/login?invitation="+secret)))
+	p = hedy.Follow(pressed(t, hedy, hedy.Get(a.URL+"/login?invitation="+secret)))
 	if p.URL.Path != "/invitation" {
 		t.Fatalf("she came back to %s: %d\n%s", p.URL, p.Status, p.Body)
 	}
@@ -109,7 +90,7 @@ func TestAnOrganizationWithItsOwnSignInTakesNoPasswordsAnywhere(t *testing.T) {
 
 func TestAnApplicationNamesTheConnectorToSignInThrough(t *testing.T) {
 	t.Parallel()
-	a, _ := homed(t)
+	a, _ := partnered(t)
 	b := a.Browser(t)
 	b.Follow(b.Get(a.AuthorizeURL("spa", "connector=partner"))).Code(t)
 	direct := a.Browser(t) // frontends that know /login alone
@@ -120,5 +101,50 @@ func TestAnApplicationNamesTheConnectorToSignInThrough(t *testing.T) {
 	}
 	if p := a.Browser(t).Get(a.AuthorizeURL("spa", "connector=partner", "prompt=none")); p.Away == nil || p.Away.Query().Get("error") != "login_required" {
 		t.Errorf("prompt=none: %d, sent to %v", p.Status, p.Away)
+	}
+}
+
+func TestSuspendedAndRemovedPeopleComeBackToAPageAndNoLoop(t *testing.T) {
+	t.Parallel()
+	a, op := partnered(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	jane := apptest.Jane()
+	op.SignedIn(jane)
+	comes := func(query ...string) apptest.Page {
+		b := a.Browser(t)
+		p := b.Get(a.AuthorizeURL("spa", query...))
+		if p.Away != nil { // unasked, since only the provider will do
+			return b.Follow(p)
+		}
+		return b.Follow(pressed(t, b, p))
+	}
+	comes().Code(t)
+	member := "/tenants/acme/members/" + userID(t, a, opal, jane["email"].(string))
+	does := func(method string, body any) {
+		t.Helper()
+		if out := a.Admin(t, opal, method, member, body, "If-Match: *"); out.Status >= 300 {
+			t.Fatalf("%s: %d %s", method, out.Status, out.Raw)
+		}
+	}
+	turnedAway := func(what string) {
+		t.Helper()
+		if p := comes(); p.Away != nil || p.Status != http.StatusForbidden || !p.HasForm("/login/membership") || strings.Contains(p.Body, "Acme") {
+			t.Errorf("%s: status %d, sent to %v:\n%s", what, p.Status, p.Away, p.Body)
+		}
+	}
+	suspended := func(yes bool) { does(http.MethodPatch, map[string]any{"suspended": yes}) }
+	suspended(true)
+	turnedAway("suspended")
+	closeAcme(t, a, opal)
+	turnedAway("suspended, where only the provider will do")
+	suspended(false)
+	comes().Code(t)
+	does(http.MethodDelete, nil)
+	turnedAway("removed: who comes again is not taken in again")
+	if out := a.Admin(t, opal, http.MethodPatch, "/users/"+userID(t, a, opal, jane["email"].(string)), map[string]any{"disabled": true}, "If-Match: *"); out.Status >= 300 {
+		t.Fatalf("%d %s", out.Status, out.Raw)
+	}
+	if p := comes(); p.Away != nil || p.Status != http.StatusForbidden || !strings.Contains(p.Body, "Your account is disabled") {
+		t.Errorf("disabled: status %d, sent to %v:\n%s", p.Status, p.Away, p.Body)
 	}
 }

@@ -138,7 +138,7 @@ func (f federation) refusedAt(t *testing.T, reference, what string, attack func(
 		t.Errorf("%s: the metric counts it as %q, want %q: %s", what, reason, reasons, p.Body)
 	case reason == connector.Expired:
 		// Without a state of ours anybody can have it said, as often as they like: it is counted and
-		// in the log, not on record.
+		// in the log, and on record once for each state.
 	default:
 		eventually(t, what+" is on record", func() bool { return f.failures(t, reference)[string(reason)] == recorded[string(reason)]+1 })
 	}
