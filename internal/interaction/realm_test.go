@@ -386,3 +386,22 @@ func TestAWordInAnAddressPutsNoTenantsConnectorOnThePageOfOthers(t *testing.T) {
 	p.want(http.StatusOK, "Call 555 0100")
 	b.press(p, "globex.okta")
 }
+
+// However an address is typed, what decides about its domain and what finds its account are one.
+func TestNoSpellingOfAnAddressGetsAroundItsDomain(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	f.claim(t, "other", "acme.example") // to which nobody of them belongs
+	f.close(t, "other")
+	f.exec(t, `UPDATE user_account SET email = 'kate@acme.example', email_normalized = 'kate@acme.example' WHERE email = 'ada@acme.example'`)
+	for _, email := range []string{
+		"bob@acme.example", "BOB@ACME.EXAMPLE", "bob\x7f@acme.example", "bob@acme.\u0085example", "bob@acme\u3002example", "\uff42ob@acme.example",
+		"bob@acme.example.", "bob@\u00adacme.example", "b\u200dob@acme.example", "bob@acme.example\u200b", "bob@acme.example\x01", "\u212aate@acme.example",
+	} {
+		b := f.browser(t)
+		form := url.Values{"email": {email}, "password": {goodPassword}}
+		if p := b.post("/login", form); b.cookie("signet") != "" {
+			t.Errorf("%q: a session began, at %s", email, p.url)
+		}
+	}
+}

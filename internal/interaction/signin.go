@@ -373,11 +373,9 @@ func (i *Interaction) findAccount(ctx context.Context, email string) (string, di
 	normalized, err := directory.NormalizeEmail(email)
 	if err != nil {
 		// No account has such a name, and none may be told apart: it is looked for, counted and
-		// hashed like any other.
-		normalized = clip(strings.ToLower(email), directory.MaxEmail)
-	}
-	if normalized == "" {
-		normalized = "-" // nothing but characters that no name has
+		// hashed like any other. The blank, which no address has there, keeps what is left of it
+		// from being the address of somebody, whose domain may take no passwords.
+		normalized = "? " + clip(strings.ToLower(email), directory.MaxEmail)
 	}
 	user, err := i.People.FindUserByEmail(ctx, normalized)
 	if err != nil && !errors.Is(err, errdefs.ErrNotFound) {
