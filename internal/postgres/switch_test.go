@@ -125,7 +125,7 @@ func TestASwitchWaitsForWhatEndsGrantsAndThenSeesIt(t *testing.T) {
 // A refresh token must not lead around the provider of a tenant that is entered through it alone.
 func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing.T) {
 	t.Parallel()
-	const through = "UPDATE browser_session SET connector_id = (SELECT id FROM connector WHERE reference = "
+	const through = "UPDATE browser_session SET (connector_id, identity_id) = (SELECT i.connector_id, i.id FROM identity i JOIN connector c ON c.id = i.connector_id WHERE c.reference = "
 	for name, c := range map[string]struct {
 		shape  func(*grant.Authorization)
 		before []string
@@ -138,6 +138,7 @@ func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing
 		"through another tenant's":                      {nil, []string{through + "'acme.okta')"}, grant.ErrInteraction},
 		"through one that is disabled since":            {nil, []string{through + "'globex.okta')", "UPDATE connector SET disabled_at = now()"}, grant.ErrInteraction},
 		"through one that is gone":                      {nil, []string{through + "'globex.okta')", "DELETE FROM connector"}, grant.ErrInteraction},
+		"through it, by what was unlinked since":        {nil, []string{through + "'globex.okta')", "DELETE FROM identity"}, grant.ErrInteraction},
 		"a grant that outlives its session":             {offline, []string{through + "'globex.okta')"}, nil},
 		"a grant that outlived its session":             {offline, []string{through + "'globex.okta')", "UPDATE browser_session SET ended_at = now()"}, grant.ErrInteraction},
 		"any sign-in, of a tenant that takes every one": {nil, []string{"UPDATE tenant SET only_connectors = false"}, nil},
@@ -152,6 +153,7 @@ func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing
 					reference, tenants[0].UUID(), tenants[1].UUID(), id.Tenant{}.UUID())
 			}
 			w.exec(t, "UPDATE tenant SET only_connectors = true WHERE id = $1", w.globex.UUID())
+			w.exec(t, "INSERT INTO identity (id, connector_id, issuer, subject, user_id) SELECT gen_random_uuid(), id, issuer, 'ada', $1 FROM connector", w.ada.UUID())
 			for _, sql := range c.before {
 				w.exec(t, sql)
 			}
@@ -175,9 +177,9 @@ func TestATenantOfOnlyItsConnectorsIsSwitchedToFromASessionThroughOne(t *testing
 func TestAGrantOfAConfinedSessionIsNotSwitchedElsewhere(t *testing.T) {
 	t.Parallel()
 	const (
-		through  = "UPDATE browser_session SET acr = 'urn:signet:acr:upstream', connector_id = (SELECT id FROM connector WHERE reference = "
+		through  = "UPDATE browser_session SET acr = 'urn:signet:acr:upstream', (connector_id, identity_id) = (SELECT i.connector_id, i.id FROM identity i JOIN connector c ON c.id = i.connector_id WHERE c.reference = "
 		owns     = "INSERT INTO tenant_domain (tenant_id, domain, challenge, verified_at) SELECT id, 'acme.example', 'x', now() FROM tenant WHERE slug = "
-		password = "UPDATE browser_session SET acr = 'urn:signet:acr:password', connector_id = NULL, authenticated_at = now()"
+		password = "UPDATE browser_session SET acr = 'urn:signet:acr:password', connector_id = NULL, identity_id = NULL, authenticated_at = now()"
 		ended    = "UPDATE browser_session SET ended_at = now()"
 		upstream = "UPDATE refresh_family SET acr = 'urn:signet:acr:upstream'"
 	)
@@ -196,6 +198,7 @@ func TestAGrantOfAConfinedSessionIsNotSwitchedElsewhere(t *testing.T) {
 		"the domain is not verified":                       {nil, []string{through + "'acme.okta')", upstream, owns + "'acme'", "UPDATE tenant_domain SET verified_at = NULL"}, grant.ErrInteraction},
 		"the connector is disabled":                        {nil, []string{through + "'acme.okta')", upstream, "UPDATE connector SET disabled_at = now()"}, grant.ErrInteraction},
 		"the connector is gone":                            {nil, []string{through + "'google')", upstream, "DELETE FROM connector"}, grant.ErrInteraction},
+		"what it began with is unlinked":                   {nil, []string{through + "'globex.okta')", upstream, "DELETE FROM identity"}, grant.ErrInteraction},
 		"a grant by password, the session is confined now": {nil, []string{through + "'acme.okta')"}, grant.ErrInteraction},
 		"the person has used a password in it since":       {nil, []string{upstream, password}, grant.ErrInteraction},
 		"it has ended, and the grant goes on":              {offline, []string{through + "'google')", upstream, ended}, grant.ErrInteraction},
@@ -212,6 +215,7 @@ func TestAGrantOfAConfinedSessionIsNotSwitchedElsewhere(t *testing.T) {
 				           VALUES (gen_random_uuid(), $1, $1, nullif($2::uuid, $3::uuid), 'oidc', 'x', 'https://x.example', 'x')`,
 					reference, tenant.UUID(), id.Tenant{}.UUID())
 			}
+			w.exec(t, "INSERT INTO identity (id, connector_id, issuer, subject, user_id) SELECT gen_random_uuid(), id, issuer, 'ada', $1 FROM connector", w.ada.UUID())
 			for _, sql := range c.before {
 				w.exec(t, sql)
 			}

@@ -20,7 +20,8 @@ SELECT c.tenant_id AS owner_id, c.joins_tenant_id, c.disabled_at AS off_since,
        ARRAY(SELECT d.domain FROM tenant_domain d WHERE d.tenant_id = c.tenant_id AND d.verified_at IS NOT NULL)::text[] AS domains
   FROM browser_session s
   JOIN user_account u ON u.id = s.user_id
-  LEFT JOIN connector c ON c.id = s.connector_id
+  LEFT JOIN identity i ON i.id = s.identity_id AND i.user_id = s.user_id AND i.connector_id = s.connector_id
+  LEFT JOIN connector c ON c.id = i.connector_id
  WHERE s.id = @id AND s.ended_at IS NULL FOR SHARE OF s;
 
 -- name: LockFamily :one
