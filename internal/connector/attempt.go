@@ -11,8 +11,8 @@ import (
 
 // Lifetimes of what is under way.
 const (
-	AttemptLifetime = time.Hour // at the provider, where somebody may have to find a password
-	LinkLifetime    = 15 * time.Minute
+	AttemptLifetime = time.Hour        // at the provider, where somebody may have to find a password
+	LinkLifetime    = 15 * time.Minute // to link what is proven there
 )
 
 // Attempt is a sign-in that is under way at a provider. Whoever comes back has to bring State and

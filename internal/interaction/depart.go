@@ -121,7 +121,9 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 		browser = secret.Generate()
 	}
 	a := connector.NewAttempt(c.ID, browser.Hash(), i.Now())
-	a.User = d.user
+	if a.User = d.user; !d.user.IsZero() { // what is asked for is a sign-in of late
+		a.ExpiresAt = a.CreatedAt.Add(connector.LinkLifetime)
+	}
 	s := connector.Start{
 		RedirectURI: i.URL + c.CallbackPath(), State: a.State.Reveal(), Nonce: a.Secrets.Nonce, Challenge: a.Secrets.Challenge(),
 		LoginHint: d.hint,

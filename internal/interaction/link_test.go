@@ -356,3 +356,19 @@ func TestALongMaxAgeMakesNoSignInOfLate(t *testing.T) {
 		t.Errorf("%d at %s, to %s", p.status, p.url, p.location)
 	}
 }
+
+// A page of the provider that was left open must not let the next one at the browser add a way in of theirs.
+func TestAddingAWayDoesNotWaitForLong(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	b, _ := f.signedIn(t, "bob@acme.example")
+	leave := func() *url.URL {
+		return b.away(b.post("/account/identities/connect", url.Values{"connector": {"google"}}))
+	}
+	late := leave()
+	f.pass(15*time.Minute + time.Second)
+	b.back("google", late).want(http.StatusBadRequest, "This sign-in has expired")
+	if len(f.identities(t, "bob@acme.example")) != 0 {
+		t.Error("it was linked")
+	}
+}

@@ -22,11 +22,10 @@ import (
 // for what is no address. Whether there is an account plays no part in it.
 func (i *Interaction) realmOf(ctx context.Context, email string) (realm connector.Realm, found bool, err error) {
 	domain, err := connector.DomainOf(email)
-	if err != nil {
-		return connector.Realm{}, false, nil
+	if err == nil {
+		realm, err = i.Connectors.FindRealm(ctx, domain)
 	}
-	realm, err = i.Connectors.FindRealm(ctx, domain)
-	if errors.Is(err, errdefs.ErrNotFound) {
+	if errors.Is(err, errdefs.ErrInvalid) || errors.Is(err, errdefs.ErrNotFound) {
 		return connector.Realm{}, false, nil
 	}
 	return realm, err == nil, err

@@ -234,8 +234,8 @@ func TestATenantOfOnlyItsConnectorsIsEnteredThroughThem(t *testing.T) {
 		return b.post("/login/tenant", form)
 	}
 	b := f.browser(t)
-	p := b.signIn(b.get("/login?local=1"), "ada@acme.example", goodPassword)
-	p = b.open(f.request(firstParty))
+	b.signIn(b.get("/login?local=1"), "ada@acme.example", goodPassword)
+	p := b.open(f.request(firstParty))
 	p.want(http.StatusOK, "Globex")
 	away := b.away(pick(b, p, "acme"))
 	b.back("acme.okta", away).wantLocation(callback + "?code=x")
