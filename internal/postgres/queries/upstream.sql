@@ -158,7 +158,7 @@ ON CONFLICT DO NOTHING;
 -- name: ListUpstreamSessions :many
 -- Those of the provider's session, if it is named, and else those of the person there.
 SELECT s.id, s.user_id FROM browser_session s
- WHERE @sid::text <> '' AND s.connector_id = @connector_id AND s.upstream_sid = @sid AND s.ended_at IS NULL
+ WHERE s.upstream_sid <> '' AND s.connector_id = @connector_id AND s.upstream_sid = @sid::text AND s.ended_at IS NULL
    AND (@subject::text = '' OR NOT EXISTS (
         SELECT 1 FROM identity i WHERE i.id = s.identity_id AND (i.subject <> @subject OR i.issuer <> @issuer)))
 UNION

@@ -338,17 +338,17 @@ func (q *Queries) ListSessionsOfIdentity(ctx context.Context, arg ListSessionsOf
 
 const listUpstreamSessions = `-- name: ListUpstreamSessions :many
 SELECT s.id, s.user_id FROM browser_session s
- WHERE $1::text <> '' AND s.connector_id = $2 AND s.upstream_sid = $1 AND s.ended_at IS NULL
+ WHERE s.upstream_sid <> '' AND s.connector_id = $1 AND s.upstream_sid = $2::text AND s.ended_at IS NULL
    AND ($3::text = '' OR NOT EXISTS (
         SELECT 1 FROM identity i WHERE i.id = s.identity_id AND (i.subject <> $3 OR i.issuer <> $4)))
 UNION
 SELECT s.id, s.user_id FROM identity i JOIN browser_session s ON s.identity_id = i.id
- WHERE $1::text = '' AND i.connector_id = $2 AND i.issuer = $4 AND i.subject = $3 AND s.ended_at IS NULL
+ WHERE $2::text = '' AND i.connector_id = $1 AND i.issuer = $4 AND i.subject = $3 AND s.ended_at IS NULL
 `
 
 type ListUpstreamSessionsParams struct {
-	Sid         string
 	ConnectorID *[16]byte
+	Sid         string
 	Subject     string
 	Issuer      string
 }
@@ -361,8 +361,8 @@ type ListUpstreamSessionsRow struct {
 // Those of the provider's session, if it is named, and else those of the person there.
 func (q *Queries) ListUpstreamSessions(ctx context.Context, arg ListUpstreamSessionsParams) ([]ListUpstreamSessionsRow, error) {
 	rows, err := q.db.Query(ctx, listUpstreamSessions,
-		arg.Sid,
 		arg.ConnectorID,
+		arg.Sid,
 		arg.Subject,
 		arg.Issuer,
 	)
