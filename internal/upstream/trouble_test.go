@@ -388,6 +388,39 @@ func TestTheNumberOfProvidersThatAreKnownIsBounded(t *testing.T) {
 	failed(t, err, connector.Internal)
 }
 
+// Whoever can declare connectors must not put an end to sign-ins of others by having many used at once.
+func TestAProviderThatSomebodyWaitsForIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	slow, others, w := newIDP(t), newIDP(t), newWorld(t, patience(time.Minute))
+	of := slow.connector()
+	asked, release := make(chan struct{}), make(chan struct{})
+	slow.answer[tokenPath] = func(rw http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-release
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.Exchange(t.Context(), of, returned())
+		done <- err
+	}()
+	<-asked
+	c := others.connector()
+	for range 600 {
+		w.clock.advance(time.Millisecond)
+		c.ID = id.NewConnector(t0)
+		if _, err := w.AuthorizationURL(t.Context(), c, connector.Start{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := slow.count(discoveryPath)
+	if err := w.CheckIssuer(t.Context(), of, ""); err != nil || slow.count(discoveryPath) != n {
+		t.Errorf("it was forgotten: %d discoveries more, %v", slow.count(discoveryPath)-n, err)
+	}
+	close(release)
+	failed(t, <-done, connector.Unavailable)
+}
+
 func TestEveryAlgorithmThatIsPromisedVerifies(t *testing.T) {
 	t.Parallel()
 	for _, a := range []keys.Algorithm{keys.ES256, keys.EdDSA} {

@@ -250,15 +250,19 @@ func (p *Providers) forget(c id.Connector, known *provider) {
 	}
 }
 
-// makeRoom forgets the provider that was used least lately, if there are too many. p.mu must be
-// held.
+// waitedFor reports whether somebody is being answered by it.
+func (k *provider) waitedFor() bool { return len(k.signIns)+len(k.logouts) > 0 }
+
+// makeRoom forgets the provider that was used least lately, if there are too many: of those that nobody
+// waits for, so that who makes many be used ends no sign-in of others. p.mu must be held.
 func (p *Providers) makeRoom() {
 	if len(p.known) < maxProviders {
 		return
 	}
 	var oldest id.Connector
 	for c, known := range p.known {
-		if p.known[oldest] == nil || known.lastUsed.Before(p.known[oldest].lastUsed) {
+		was := p.known[oldest]
+		if was == nil || was.waitedFor() && !known.waitedFor() || was.waitedFor() == known.waitedFor() && known.lastUsed.Before(was.lastUsed) {
 			oldest = c
 		}
 	}
