@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -37,7 +38,7 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 		BackURL: y.otherWays(c), RequestID: requestID,
 	}
 	if f, ok := errors.AsType[*failed](err); ok {
-		p.Email, p.Reason, p.RetryAfter = f.email, orElse(f.page, page), f.retryAfter
+		p.Email, p.Reason, p.RetryAfter = f.email, cmp.Or(f.page, page), f.retryAfter
 	}
 	if reason == connector.Internal && (errors.Is(err, errdefs.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
 		status = http.StatusServiceUnavailable
@@ -58,13 +59,6 @@ func (i *Interaction) upstreamFailed(w http.ResponseWriter, r *http.Request, c c
 	}
 	i.render(w, r, status, p)
 	return nil
-}
-
-func orElse(r, other ui.UpstreamReason) ui.UpstreamReason {
-	if r != "" {
-		return r
-	}
-	return other
 }
 
 // failurePage is the page of a reason, and its status. What the people have to look at who set the

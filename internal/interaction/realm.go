@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/signet-id/signet/internal/audit"
@@ -322,9 +323,9 @@ func (i *Interaction) hinting(req authorization.Request, email string) authoriza
 	return hinted
 }
 
-// links reports whether the sign-in is to link an identity of the tenant's own provider to the
+// links reports whether the sign-in is to link an identity of a provider of one of the tenants to the
 // account with this address. Whoever brings that proof shows with the password whose account it is.
-func (i *Interaction) links(r *http.Request, n next, email string, tenant id.Tenant) (bool, error) {
+func (i *Interaction) links(r *http.Request, n next, email string, tenants ...id.Tenant) (bool, error) {
 	if n.link == "" {
 		return false, nil
 	}
@@ -337,7 +338,7 @@ func (i *Interaction) links(r *http.Request, n next, email string, tenant id.Ten
 	}
 	typed, err := directory.NormalizeEmail(email)
 	owner, ownerErr := directory.NormalizeEmail(l.owner.Email)
-	return err == nil && ownerErr == nil && typed == owner && l.connector.Joins == tenant, nil
+	return err == nil && ownerErr == nil && typed == owner && slices.Contains(tenants, l.connector.Joins), nil
 }
 
 // joinsOpen reports whether u signs in to accept an invitation to a tenant that takes passwords: then
@@ -352,6 +353,27 @@ func (i *Interaction) joinsOpen(ctx context.Context, n next, u directory.User) (
 	}
 	return err == nil && !o.Orphaned && o.State(i.Now()) == invitation.Pending && o.For(u) &&
 		!o.Tenant.OnlyConnectors && o.Tenant.DisabledAt.IsZero(), err
+}
+
+// shut returns the tenants of somebody whose password was right but is refused: all that they belong to
+// are entered through connectors alone, and they are about to do nothing that it is good for all the same.
+// None: the password will do.
+func (i *Interaction) shut(r *http.Request, n next, u directory.User) ([]directory.Tenant, error) {
+	closed, err := i.closedTo(r.Context(), u.ID)
+	if err != nil || len(closed) == 0 {
+		return nil, err
+	}
+	if joins, err := i.joinsOpen(r.Context(), n, u); joins || err != nil {
+		return nil, err
+	}
+	ids := make([]id.Tenant, len(closed))
+	for k, t := range closed {
+		ids[k] = t.ID
+	}
+	if linking, err := i.links(r, n, u.Email, ids...); linking || err != nil {
+		return nil, err
+	}
+	return closed, nil
 }
 
 // closedTo returns the tenants of somebody whose password was right but opens nothing: all that they

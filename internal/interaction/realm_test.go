@@ -405,3 +405,24 @@ func TestNoSpellingOfAnAddressGetsAroundItsDomain(t *testing.T) {
 		}
 	}
 }
+
+// Somebody all of whose tenants take no passwords, and whose address is of no verified domain, has an
+// account from before: its password still shows whose it is to whoever comes through a connector of theirs.
+func TestThePasswordOfAMemberOfClosedTenantsAloneIsTakenToLink(t *testing.T) {
+	t.Parallel()
+	f := newFederation(t)
+	f.close(t, "acme") // which google leads into
+	b := f.browser(t)
+	p := f.asked(t, b)
+	b.signIn(b.get("/login"), "bob@acme.example", goodPassword).want(http.StatusForbidden, "")
+	p = b.signIn(b.get(signInLink(p)), "bob@acme.example", goodPassword)
+	p = b.post("/login/link", p.form("/login/link"))
+	b.back("google", b.press(p, "google")).wantLocation(callback + "?code=x") // the session was of the password
+	// Not to link what leads nowhere else.
+	f.exec(t, `UPDATE connector SET joins_tenant_id = NULL`)
+	f.exec(t, `DELETE FROM identity`)
+	other := f.browser(t)
+	f.provider.says(func(p *provider) { p.profile = as("bob@acme.example") })
+	p = other.back("google", other.away(other.post("/upstream/google", url.Values{})))
+	other.signIn(other.get(signInLink(p)), "bob@acme.example", goodPassword).want(http.StatusForbidden, "")
+}

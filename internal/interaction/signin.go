@@ -235,17 +235,11 @@ func (i *Interaction) signIn(w http.ResponseWriter, r *http.Request) error {
 		return i.showSignIn(w, r, http.StatusBadRequest, a.step, p)
 	}
 	if !linking {
-		tenants, err := i.closedTo(r.Context(), out.user.ID)
+		tenants, err := i.shut(r, a.next, out.user)
 		if err != nil {
 			return err
 		}
-		invited := false
 		if len(tenants) > 0 {
-			if invited, err = i.joinsOpen(r.Context(), a.next, out.user); err != nil {
-				return err
-			}
-		}
-		if len(tenants) > 0 && !invited {
 			return i.refuseMember(w, r, a, p, out.user.ID, tenants)
 		}
 	}
