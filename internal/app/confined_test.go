@@ -129,7 +129,7 @@ func TestWhoRunsATenantsProviderCannotTouchTheAccount(t *testing.T) {
 	verification := f.Mail(t, apptest.Ada).Link()
 
 	mallory := f.Browser(t)
-	f.asAda(t, mallory)
+	_ = f.asAda(t, mallory)
 	was := f.account(t)
 	account = mallory.Get(f.URL + "/account")
 	for _, unseen := range []string{"Acme", "/account/profile", "/account/password", "/account/identities", "/account/verification"} {
