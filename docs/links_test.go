@@ -5,11 +5,13 @@ package docs_test
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -242,6 +244,36 @@ func TestTheOperatorsGuideListsEveryMetricAndNoOther(t *testing.T) {
 		if !inCode[name] {
 			t.Errorf("operations.md lists %s, which is not in internal/telemetry", name)
 		}
+	}
+}
+
+func TestTheGuideToPartnersExplainsEveryReasonAndNoOther(t *testing.T) {
+	t.Parallel()
+	code, err := os.ReadFile(filepath.Join(root, "internal/connector/failure.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("guides/partners.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inCode, inGuide := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile(`Reason += "(\w+)"`).FindAllStringSubmatch(string(code), -1) {
+		inCode[m[1]] = true
+	}
+	_, table, _ := strings.Cut(string(guide), "\n| reason |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(row, "|"), "|")
+		for _, m := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(first, -1) {
+			inGuide[m[1]] = true
+		}
+	}
+	if len(inCode) == 0 {
+		t.Error("no reason found in internal/connector: the pattern is wrong")
+	}
+	if !maps.Equal(inCode, inGuide) {
+		t.Errorf("the guide explains %v, and there are %v", slices.Sorted(maps.Keys(inGuide)), slices.Sorted(maps.Keys(inCode)))
 	}
 }
 
