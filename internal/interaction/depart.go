@@ -150,7 +150,7 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 	}
 	target, err := i.Upstreams.AuthorizationURL(ctx, c, s)
 	if err == nil {
-		err = i.mayDepart(ctx, r)
+		err = i.mayDepart(ctx, r, c)
 	}
 	if err == nil {
 		err = i.Attempts.Begin(ctx, a)
@@ -162,21 +162,30 @@ func (i *Interaction) depart(w http.ResponseWriter, r *http.Request, c connector
 	return redirect(w, target)
 }
 
-// byNetwork is what departures are counted by.
-const byNetwork ratelimit.Kind = "departure"
+// What departures are counted by: the address, and the address together with the connector.
+const (
+	byNetwork   ratelimit.Kind = "departure"
+	byConnector ratelimit.Kind = "departure to"
+)
 
 // departures bounds how many leave for providers from one address and do not come back proven: anybody
-// can leave, each departure is kept for an hour, and what becomes of it is on record. An office or a carrier's gateway shares one, with all who are on their way at the time.
-func (i *Interaction) departures(r *http.Request) []ratelimit.Budget {
-	return []ratelimit.Budget{{
-		Kind: byNetwork, Name: ratelimit.Network(i.address(r)),
-		Policy: ratelimit.Policy{Free: 300, Base: time.Minute, Max: 15 * time.Minute, Window: 15 * time.Minute},
-	}}
+// can leave, each departure is kept for an hour, and what becomes of it is on record. An office or a
+// carrier's gateway shares one, with all who are on their way at the time; a provider that lets nobody
+// through does not use up what there is for the others.
+func (i *Interaction) departures(r *http.Request, c connector.Connector) []ratelimit.Budget {
+	network := ratelimit.Network(i.address(r))
+	policy := ratelimit.Policy{Free: 300, Base: time.Minute, Max: 15 * time.Minute, Window: 15 * time.Minute}
+	most := policy
+	most.Free = 10 * policy.Free
+	return []ratelimit.Budget{
+		{Kind: byConnector, Name: network + " " + c.Reference, Policy: policy},
+		{Kind: byNetwork, Name: network, Policy: most},
+	}
 }
 
 // mayDepart counts a departure, or fails as connector.Throttled.
-func (i *Interaction) mayDepart(ctx context.Context, r *http.Request) error {
-	d, err := i.Limiter.Spend(ctx, i.departures(r), i.Now())
+func (i *Interaction) mayDepart(ctx context.Context, r *http.Request, c connector.Connector) error {
+	d, err := i.Limiter.Spend(ctx, i.departures(r, c), i.Now())
 	if err != nil || d.Allowed {
 		return err
 	}
@@ -189,7 +198,7 @@ func (i *Interaction) mayDepart(ctx context.Context, r *http.Request) error {
 // cameThrough counts somebody who has come through c, and takes their departure back.
 func (i *Interaction) cameThrough(ctx context.Context, r *http.Request, c connector.Connector) {
 	i.Observer.UpstreamSignIn(c.Reference, "success")
-	if err := i.Limiter.Return(ctx, i.departures(r), i.Now()); err != nil {
+	if err := i.Limiter.Return(ctx, i.departures(r, c), i.Now()); err != nil {
 		i.Log.WarnContext(ctx, "departure could not be taken back", "connector", c.Reference, "error", err)
 	}
 }

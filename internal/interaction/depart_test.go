@@ -30,7 +30,9 @@ func TestSoManyLeaveForProvidersFromOneAddressAndNoMore(t *testing.T) {
 	if held.header.Get("Retry-After") != "60" || kept > 300 || f.trail.count(audit.UpstreamFailed) != 1 {
 		t.Errorf("Retry-After %q, %d are kept, %d are on record", held.header.Get("Retry-After"), kept, f.trail.count(audit.UpstreamFailed))
 	}
-	// Passwords are taken meanwhile.
+	// Passwords and other providers are there meanwhile.
+	other := f.browser(t)
+	other.away(other.post("/upstream/closed", url.Values{}))
 	b.signIn(b.get(links(held)[0]), "bob@acme.example", goodPassword).wantLocation(callback + "?code=x")
 }
 
