@@ -65,13 +65,15 @@ func TestATokenSeenBeforeIsRefusedOnceItIsRecalledByWhicheverReplica(t *testing.
 	}
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, and asks no more often than somebody would: who asks costs
+// something, and is held off when it is too much.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		if ok() {
 			return
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	t.Errorf("in vain: %s", what)
 }
