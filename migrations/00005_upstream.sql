@@ -44,16 +44,18 @@ CREATE INDEX connector_joins_tenant ON connector (joins_tenant_id) WHERE joins_t
 -- The domains of e-mail addresses that tenants claim. Any number may claim one; it counts for the
 -- one that has proven it.
 CREATE TABLE tenant_domain (
-    tenant_id    uuid NOT NULL REFERENCES tenant ON DELETE CASCADE,
-    domain       text NOT NULL,                                    -- lower case, in ASCII (RFC 5891)
-    connector_id uuid REFERENCES connector ON DELETE SET NULL,     -- where its people are sent
-    challenge    text NOT NULL,                                    -- what its TXT record has to say
-    verified_at  timestamptz,
-    verified_by  text NOT NULL DEFAULT '',                         -- "dns", or the administrator who vouched
-    created_by   text NOT NULL DEFAULT signet_actor(),
-    created_at   timestamptz NOT NULL DEFAULT now(),
-    updated_at   timestamptz NOT NULL DEFAULT now(),
-    version      bigint NOT NULL DEFAULT 1,
+    tenant_id     uuid NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    domain        text NOT NULL,                                    -- lower case, in ASCII (RFC 5891)
+    connector_id  uuid REFERENCES connector ON DELETE SET NULL,     -- where its people are sent
+    challenge     text NOT NULL,                                    -- what its TXT record has to say
+    verified_at   timestamptz,
+    verified_by   text NOT NULL DEFAULT '',                         -- "dns", or the administrator who vouched
+    checked_at    timestamptz,                                      -- when its record was looked for last, since
+    missing_since timestamptz,                                      -- when it was not there for the first time, since it last was
+    created_by    text NOT NULL DEFAULT signet_actor(),
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    version       bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (tenant_id, domain)
 );
 CREATE UNIQUE INDEX tenant_domain_verified ON tenant_domain (domain) WHERE verified_at IS NOT NULL;
@@ -154,7 +156,8 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER connectors_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connector
     FOR EACH STATEMENT EXECUTE FUNCTION notify_connectors();
-CREATE TRIGGER connectors_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenant_domain
+-- That the record of a domain was looked for changes nothing that they keep.
+CREATE TRIGGER connectors_changed AFTER INSERT OR UPDATE OF connector_id, verified_at OR DELETE OR TRUNCATE ON tenant_domain
     FOR EACH STATEMENT EXECUTE FUNCTION notify_connectors();
 CREATE TRIGGER connectors_changed AFTER UPDATE OF only_connectors, disabled_at ON tenant
     FOR EACH STATEMENT EXECUTE FUNCTION notify_connectors();

@@ -82,10 +82,11 @@ type Config struct {
 
 	Connectors Connectors
 	Domains    Domains
+	Proofs     Proofs
 	Identities Identities
 	Keeper     *connector.Keeper
 	Tester     ConnectorTester
-	Resolver   Resolver
+	Resolver   connector.Resolver
 
 	Invitations Invitations
 	MailLinks   MailLinks

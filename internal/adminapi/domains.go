@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/signet-id/signet/internal/admin"
@@ -36,9 +33,13 @@ type Domains interface {
 	DeleteDomain(ctx context.Context, a admin.Act, tenant id.Tenant, domain string) error
 }
 
-// Resolver looks up names; *net.Resolver implements it.
-type Resolver interface {
-	LookupTXT(ctx context.Context, name string) ([]string, error)
+// Proofs stores which claim has been proven by its TXT record.
+type Proofs interface {
+	// FindProof returns it, whoever's it is: nothing of it is told. errdefs.ErrNotFound if there is none.
+	FindProof(ctx context.Context, domain string) (connector.Domain, error)
+	// MoveProof takes the verification of former away and gives it to the claim of the tenant; else
+	// it is as VerifyDomain.
+	MoveProof(ctx context.Context, a admin.Act, former connector.Domain, tenant id.Tenant) (connector.Domain, error)
 }
 
 // Domain is a domain of e-mail addresses that a tenant claims: people with such an address are its
@@ -94,7 +95,7 @@ func (a *API) domains() {
 	}, a.saveDomain)
 	register(a, operation{
 		ID: "verify-domain", Method: http.MethodPost, Path: "/tenants/{tenant}/domains/{domain}/verify", Tag: tag, Errors: []int{http.StatusTooManyRequests},
-		Summary: "Look for the TXT record that proves a domain.", Description: "One tenant has a domain: the first that proves it.",
+		Summary: "Look for the TXT record that proves a domain.", Description: "One tenant has a domain: the first that proves it, for as long as the record is there. It is looked for about once a day; when it has been gone for a week, or is gone when another tenant proves the domain, the domain is no longer verified.",
 	}, a.verifyDomain)
 	register(a, operation{
 		ID: "delete-domain", Method: http.MethodDelete, Path: "/tenants/{tenant}/domains/{domain}", Tag: tag, Status: http.StatusNoContent,
@@ -184,9 +185,6 @@ func (a *API) leadsTo(ctx context.Context, actor admin.Actor, tenant id.Tenant, 
 	return c.ID, err
 }
 
-// longestLookup bounds looking up a name.
-const longestLookup = 10 * time.Second
-
 func (a *API) verifyDomain(ctx context.Context, actor admin.Actor, in *OfDomain) (*plain[DomainVerification], error) {
 	t, d, err := a.findDomain(ctx, actor, *in)
 	if err == nil {
@@ -205,28 +203,44 @@ func (a *API) verifyDomain(ctx context.Context, actor admin.Actor, in *OfDomain)
 		return &plain[DomainVerification]{DomainVerification{false, detail, domainOf(d)}}, nil
 	}
 	act := a.act(ctx, actor, audit.DomainVerified, t.ID, d.Name, map[string]string{"domain": d.Name, "by": "dns"})
-	d, err = a.Domains.VerifyDomain(ctx, act, t.ID, d.Name)
+	verified, err := a.Domains.VerifyDomain(ctx, act, t.ID, d.Name)
+	if errors.Is(err, errdefs.ErrConflict) {
+		verified, err = a.takeOver(ctx, act, d, err)
+	}
 	a.ForgetConnectors()
-	return &plain[DomainVerification]{DomainVerification{true, "The TXT record was found.", domainOf(d)}}, err
+	return &plain[DomainVerification]{DomainVerification{true, "The TXT record was found.", domainOf(verified)}}, err
 }
 
 // lookFor looks for the record that proves a domain, and says what is wrong; "" if it is there.
 func (a *API) lookFor(ctx context.Context, d connector.Domain) string {
-	ctx, cancel := context.WithTimeout(ctx, longestLookup)
-	defer cancel()
-	// With the dot at its end the name is looked up as it is, not in the domains of this machine.
-	records, err := a.Resolver.LookupTXT(ctx, d.ChallengeName()+".")
-	missing, isDNS := errors.AsType[*net.DNSError](err)
-	switch {
-	case err == nil && slices.ContainsFunc(records, func(s string) bool { return strings.TrimSpace(s) == d.Challenge }):
+	record, err := d.LookFor(ctx, a.Resolver)
+	switch record {
+	case connector.RecordFound:
 		return ""
-	case err == nil && len(records) > 0:
+	case connector.RecordOther:
 		return fmt.Sprintf("%s has TXT records, but none of them says %s. Correct it; name servers may go on giving the former answer for as long as its time to live.", d.ChallengeName(), d.Challenge)
-	case err == nil || isDNS && missing.IsNotFound:
+	case connector.RecordNone:
 		return fmt.Sprintf("%s has no TXT record yet. Add one that says %s. It can take a while until all name servers know it.", d.ChallengeName(), d.Challenge)
+	case connector.RecordUnknown:
 	}
 	a.Log.WarnContext(ctx, "a domain could not be looked up", "domain", d.Name, "error", err)
 	return fmt.Sprintf("The name servers gave no answer about %s. Try again later; if it stays like this, look after them.", d.ChallengeName())
+}
+
+// takeOver moves the proof of a domain to the claim d, whose record is there, when that of the tenant
+// that has it is gone: the domain changed hands. While it stands the error is refused.
+func (a *API) takeOver(ctx context.Context, act admin.Act, d connector.Domain, refused error) (connector.Domain, error) {
+	former, err := a.Proofs.FindProof(ctx, d.Name)
+	if errors.Is(err, errdefs.ErrNotFound) { // somebody vouched for it
+		return d, refused
+	}
+	if err != nil {
+		return d, err
+	}
+	if record, _ := former.LookFor(ctx, a.Resolver); !record.Gone() {
+		return d, refused
+	}
+	return a.Proofs.MoveProof(ctx, act, former, d.Tenant)
 }
 
 func (a *API) deleteDomain(ctx context.Context, actor admin.Actor, in *struct {

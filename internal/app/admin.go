@@ -1,8 +1,6 @@
 package app
 
 import (
-	"net"
-
 	"github.com/signet-id/signet/internal/adminapi"
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/maillink"
@@ -12,10 +10,6 @@ import (
 // administration is the admin API over this replica's rooms.
 func (r *rooms) administration(o Options) *adminapi.API {
 	issuer, links := o.Config.Issuer, o.Config.Links
-	resolver := o.Resolver
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
 	return adminapi.New(adminapi.Config{
 		Callers: r.issuer,
 		Audit:   r.recorder,
@@ -45,7 +39,7 @@ func (r *rooms) administration(o Options) *adminapi.API {
 
 		Keeper:   r.keeper,
 		Tester:   r.upstreams,
-		Resolver: resolver,
+		Resolver: o.names(),
 
 		Invitations:     r.db.Invitations(),
 		MailLinks:       r.db.MailLinks(),
@@ -62,6 +56,7 @@ func (r *rooms) administration(o Options) *adminapi.API {
 
 		Connectors: r.db.Connectors(),
 		Domains:    r.db.Domains(),
+		Proofs:     r.db.Domains(),
 		Identities: r.db.LinkedIdentities(),
 
 		ForgetClient:     r.clients.Forget,

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/signet-id/signet/internal/apptest"
 )
@@ -18,6 +20,20 @@ import (
 type zone struct {
 	mu      sync.Mutex
 	records map[string][]string
+	queries map[string]int
+}
+
+// asked is how often a name was looked up.
+func (z *zone) asked(name string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.queries[name]
+}
+
+func (z *zone) remove(name string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	delete(z.records, name)
 }
 
 func (z *zone) set(name string, records ...string) {
@@ -29,6 +45,10 @@ func (z *zone) set(name string, records ...string) {
 func (z *zone) look(name string) ([]string, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	if z.queries == nil {
+		z.queries = map[string]int{}
+	}
+	z.queries[name]++
 	switch records, ok := z.records[name]; {
 	case !ok:
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
@@ -145,4 +165,111 @@ func TestAClaimTellsNothingOfOtherTenants(t *testing.T) {
 	if got := a.Admin(t, greta, http.MethodPost, "/tenants/globex/domains/shared.example/verify", nil); got.JSON["verified"] != true {
 		t.Errorf("afterwards: %d %s", got.Status, got.Raw)
 	}
+}
+
+// TestADomainIsVerifiedForAsLongAsItsRecordStands has days pass, each with its own answer of the name servers.
+func TestADomainIsVerifiedForAsLongAsItsRecordStands(t *testing.T) {
+	t.Parallel()
+	z, clk := &zone{records: map[string][]string{}}, &movableClock{}
+	a := apptest.Start(t, apptest.WithNames(z.look), apptest.WithClock(clk.now), apptest.With("SIGNET_CLEANUP_INTERVAL", "1s"))
+	opal, greta := a.AdminToken(t, apptest.Opal, "signet"), a.AdminToken(t, apptest.Greta, "globex")
+	done(t, a.Admin(t, opal, http.MethodPut, "/tenants/globex/domains/vouched.example", sent("verified", true)))
+	name, value := claims(t, a, z, greta, "globex", "globex.example")
+	done(t, a.Admin(t, greta, http.MethodPost, "/tenants/globex/domains/globex.example/verify", nil))
+	missing := func() { z.remove(name) }
+	other := func() { z.set(name, "v=spf1 -all") }
+	silent := func() { z.set(name) }
+	there := func() { z.set(name, value) }
+	for n, day := range []struct {
+		answer            func()
+		passes            time.Duration
+		verified, missing bool
+	}{
+		{there, 25 * time.Hour, true, false},
+		{other, 25 * time.Hour, true, true},
+		{silent, 8 * 24 * time.Hour, true, true}, // nobody knows
+		{there, 25 * time.Hour, true, false},     // the week begins anew
+		{silent, 25 * time.Hour, true, false},
+		{missing, 25 * time.Hour, true, true},
+		{missing, 6 * 24 * time.Hour, true, true},
+		{missing, 25 * time.Hour, false, false},
+	} {
+		day.answer()
+		asked := z.asked(name)
+		clk.ahead.Add(int64(day.passes))
+		eventually(t, "the record is looked for", func() bool { return z.asked(name) > asked })
+		eventually(t, fmt.Sprintf("look %d: %+v", n, day), func() bool {
+			return records(t, a, `SELECT count(*) FROM tenant_domain WHERE domain = 'globex.example'
+				AND (verified_at IS NOT NULL) = $1 AND (verified_by = 'dns') = $1 AND (missing_since IS NOT NULL) = $2`, day.verified, day.missing) == 1
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	if n := records(t, a, `SELECT count(*) FROM audit_event e JOIN tenant t ON t.id = e.tenant_id WHERE e.action = 'domain.lapsed'
+		AND t.slug = 'globex' AND e.target = 'globex.example' AND e.actor = '' AND e.user_id IS NULL AND e.detail ->> 'domain' = 'globex.example'`); n != 1 {
+		t.Errorf("%d records of the lapse", n)
+	}
+	if n := records(t, a, `SELECT count(*) FROM tenant_domain WHERE domain = 'vouched.example' AND verified_at IS NOT NULL AND checked_at IS NULL`); n != 1 {
+		t.Error("what was vouched for was looked at")
+	}
+	if z.asked("_signet-challenge.vouched.example") != 0 {
+		t.Error("the name servers were asked for what was vouched for")
+	}
+	if !strings.Contains(a.Log.String(), "a domain is no longer verified") {
+		t.Error("nothing in the log")
+	}
+}
+
+// TestADomainThatChangedHandsIsTheNextOwners has another tenant prove a domain: the proof moves when the
+// record of the former is gone, and not before.
+func TestADomainThatChangedHandsIsTheNextOwners(t *testing.T) {
+	t.Parallel()
+	z := &zone{records: map[string][]string{}}
+	a := apptest.Start(t, apptest.WithNames(z.look))
+	opal, greta := a.AdminToken(t, apptest.Opal, "signet"), a.AdminToken(t, apptest.Greta, "globex")
+	name, former := claims(t, a, z, opal, "acme", "sold.example")
+	done(t, a.Admin(t, opal, http.MethodPost, "/tenants/acme/domains/sold.example/verify", nil))
+	_, next := claims(t, a, z, greta, "globex", "sold.example")
+	verify := func() apptest.Answer {
+		return a.Admin(t, greta, http.MethodPost, "/tenants/globex/domains/sold.example/verify", nil)
+	}
+	z.set(name, former, next)
+	refused := verify()
+	if refused.Status != http.StatusConflict || strings.Contains(strings.ToLower(refused.Raw), "acme") {
+		t.Fatalf("while the former record stands: %d %s", refused.Status, refused.Raw)
+	}
+	z.set(name, "v=spf1 -all")
+	if got := verify(); got.JSON["verified"] != false {
+		t.Errorf("without a record of its own: %d %s", got.Status, got.Raw)
+	}
+	if n := records(t, a, "SELECT count(*) FROM audit_event WHERE action = 'domain.lapsed'"); n != 0 {
+		t.Errorf("%d lapses", n)
+	}
+	z.set(name, next)
+	got := verify()
+	domain, _ := got.JSON["domain"].(map[string]any)
+	if got.Status != http.StatusOK || got.JSON["verified"] != true || domain["verified_by"] != "dns" || strings.Contains(strings.ToLower(got.Raw), "acme") {
+		t.Errorf("afterwards: %d %s", got.Status, got.Raw)
+	}
+	if got := a.Admin(t, opal, http.MethodGet, "/tenants/acme/domains/sold.example", nil); got.JSON["verified_at"] != nil || got.JSON["verified_by"] != nil {
+		t.Errorf("the former: %d %s", got.Status, got.Raw)
+	}
+	if n := records(t, a, `SELECT count(*) FROM audit_event e JOIN tenant t ON t.id = e.tenant_id WHERE e.action = 'domain.lapsed' AND t.slug = 'acme'
+		AND e.target = 'sold.example' AND e.actor = '' AND e.user_id IS NULL AND e.address = '' AND e.request_id = ''`); n != 1 {
+		t.Errorf("%d records for the former tenant", n)
+	}
+	if n := records(t, a, `SELECT count(*) FROM audit_event e JOIN tenant t ON t.id = e.tenant_id WHERE e.action = 'domain.verified' AND t.slug = 'globex'`); n != 1 {
+		t.Errorf("%d records for the next", n)
+	}
+}
+
+// claims has a tenant claim a domain, and publishes the record.
+func claims(t *testing.T, a *apptest.App, z *zone, token, tenant, domain string) (name, value string) {
+	t.Helper()
+	claimed := a.Admin(t, token, http.MethodPut, "/tenants/"+tenant+"/domains/"+domain, sent())
+	done(t, claimed)
+	name, value = claimed.Text("challenge_name"), claimed.Text("challenge_value")
+	z.set(name, value)
+	return name, value
 }

@@ -48,7 +48,7 @@ type Options struct {
 	Now    func() time.Time
 	Ready  func(Addresses) // called once both listeners answer
 
-	Resolver adminapi.Resolver // looks up what tenants prove domains by; nil: this machine's
+	Resolver connector.Resolver // looks up what tenants prove domains by; nil: this machine's
 }
 
 // Addresses are where the app listens; ports that were 0 are known here.
@@ -312,6 +312,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server, d *declar
 	wg.Go(func() { r.ring.Run(background) })
 	wg.Go(func() { r.listen(background, o) })
 	wg.Go(func() { r.clean(background, o) })
+	wg.Go(func() { r.lookAfterDomains(background, o) })
 	if !d.declare(ctx) {
 		wg.Go(func() { d.retry(background) })
 	}

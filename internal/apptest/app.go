@@ -68,7 +68,7 @@ func WithDatabase(dsn string) Option { return func(o *options) { o.dsn = dsn } }
 // their end.
 type Names func(name string) ([]string, error)
 
-// LookupTXT implements adminapi.Resolver.
+// LookupTXT implements connector.Resolver.
 func (n Names) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return n(strings.TrimSuffix(name, "."))
 }

@@ -101,6 +101,7 @@ const (
 	DomainUpdated    Action = "domain.updated"
 	DomainVerified   Action = "domain.verified"
 	DomainReleased   Action = "domain.released"
+	DomainLapsed     Action = "domain.lapsed" // its TXT record is gone: it is no longer verified
 )
 
 // MailUndelivered is a message that a mail server refused for good or that none took in time.

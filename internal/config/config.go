@@ -139,7 +139,7 @@ type Limits struct {
 
 // Cleanup is the deletion of expired rows.
 type Cleanup struct {
-	Interval time.Duration `key:"interval" default:"5m" doc:"Pause between two rounds that delete expired rows."`
+	Interval time.Duration `key:"interval" default:"5m" doc:"Pause between two rounds that delete expired rows, and that look at domains which are due."`
 }
 
 // IssuerURL returns the issuer parsed. Load has checked that it parses.

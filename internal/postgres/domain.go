@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/signet-id/signet/internal/admin"
+	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
@@ -106,7 +108,12 @@ func proven(err error) error {
 
 // VerifyDomain marks a claim as proven by its TXT record; errdefs.ErrConflict when it has been proven
 // elsewhere. One that is verified stays as it is.
-func (s Domains) VerifyDomain(ctx context.Context, a admin.Act, tenant id.Tenant, domain string) (out connector.Domain, err error) {
+func (s Domains) VerifyDomain(ctx context.Context, a admin.Act, tenant id.Tenant, domain string) (connector.Domain, error) {
+	return s.verify(ctx, a, tenant, domain, func(*sqlcgen.Queries) error { return nil })
+}
+
+// verify is VerifyDomain after what is done first, in the same transaction.
+func (s Domains) verify(ctx context.Context, a admin.Act, tenant id.Tenant, domain string, first func(*sqlcgen.Queries) error) (out connector.Domain, err error) {
 	if !a.Actor.Manages(tenant) {
 		return connector.Domain{}, errNothing
 	}
@@ -116,12 +123,76 @@ func (s Domains) VerifyDomain(ctx context.Context, a admin.Act, tenant id.Tenant
 		}
 		row, err := q.FindDomain(ctx, sqlcgen.FindDomainParams{TenantID: tenant.UUID(), Domain: domain})
 		if err == nil && row.VerifiedAt == nil {
+			if err := first(q); err != nil {
+				return "", err
+			}
 			row, err = q.VerifyDomain(ctx, sqlcgen.VerifyDomainParams{TenantID: tenant.UUID(), Domain: domain})
 		}
 		out = toDomain(row)
 		return domain, proven(err)
 	})
 	return out, err
+}
+
+// FindProof returns the claim on a domain that its TXT record has proven, whoever's it is;
+// errdefs.ErrNotFound if there is none.
+func (s Domains) FindProof(ctx context.Context, domain string) (connector.Domain, error) {
+	row, err := s.db.q.FindProvenDomain(ctx, domain)
+	return toDomain(row), wrap("find proof", err)
+}
+
+// MoveProof verifies the claim of the tenant on the domain of former, whose record is gone: that is no
+// longer verified then, which is on record for its tenant. What has changed since former was read
+// stays, and the rest is as VerifyDomain.
+func (s Domains) MoveProof(ctx context.Context, a admin.Act, former connector.Domain, tenant id.Tenant) (connector.Domain, error) {
+	return s.verify(ctx, a, tenant, former.Name, func(q *sqlcgen.Queries) error {
+		_, err := lapse(ctx, q, former, a.Event.At, nil)
+		return err
+	})
+}
+
+// lapse takes a verification away, and records it, unless the claim is another one by now; with goneSince
+// only when its record has been missing since then.
+func lapse(ctx context.Context, q *sqlcgen.Queries, d connector.Domain, now time.Time, goneSince *time.Time) (bool, error) {
+	n, err := q.LapseDomain(ctx, sqlcgen.LapseDomainParams{TenantID: d.Tenant.UUID(), Domain: d.Name, Challenge: d.Challenge, GoneSince: goneSince})
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, appendEvents(ctx, q, []audit.Event{{
+		At: now, Action: audit.DomainLapsed, Tenant: d.Tenant, Target: d.Name, Detail: map[string]string{"domain": d.Name},
+	}})
+}
+
+// TakeDue returns at most limit domains whose record was looked for pause ago or earlier, and gives
+// them to nobody else for as long.
+func (s Domains) TakeDue(ctx context.Context, now time.Time, pause time.Duration, limit int) ([]connector.Domain, error) {
+	rows, err := s.db.q.TakeDueDomains(ctx, sqlcgen.TakeDueDomainsParams{Now: &now, Due: now.Add(-pause), Page: int32(limit)})
+	out := make([]connector.Domain, len(rows))
+	for i, row := range rows {
+		out[i] = toDomain(row)
+	}
+	return out, wrap("take due domains", err)
+}
+
+// Found notes that the record of d is there.
+func (s Domains) Found(ctx context.Context, d connector.Domain) error {
+	return wrap("domain found", s.db.q.SetDomainFound(ctx, sqlcgen.SetDomainFoundParams{TenantID: d.Tenant.UUID(), Domain: d.Name, Challenge: d.Challenge}))
+}
+
+// Miss notes that the record of d is gone. When that was so for connector.LapseAfter, the domain is no
+// longer verified, which is recorded.
+func (s Domains) Miss(ctx context.Context, d connector.Domain, now time.Time) (lapsed bool, err error) {
+	err = pgx.BeginFunc(ctx, s.db.pool, func(tx pgx.Tx) error {
+		q := s.db.q.WithTx(tx)
+		err := q.SetDomainMissing(ctx, sqlcgen.SetDomainMissingParams{TenantID: d.Tenant.UUID(), Domain: d.Name, Challenge: d.Challenge, Now: &now})
+		if err != nil {
+			return err
+		}
+		since := now.Add(-connector.LapseAfter)
+		lapsed, err = lapse(ctx, q, d, now, &since)
+		return err
+	})
+	return lapsed && err == nil, wrap("domain missing", err)
 }
 
 // DeleteDomain releases a domain.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
@@ -119,5 +120,84 @@ func TestOfTwoTenantsThatProveADomainAtOnceOneHasIt(t *testing.T) {
 	}
 	if won != 4 || w.count(t, `SELECT count(*) FROM tenant_domain WHERE verified_at IS NOT NULL`) != 1 {
 		t.Errorf("%d proved it: %v", won, errs)
+	}
+}
+
+func TestDueDomainsAreTakenOnceAndALookCountsForTheClaimThatItWasOf(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	store, ctx := w.Domains(), t.Context()
+	d := connector.Domain{Tenant: w.acme, Name: "apex.example", Challenge: "one"}
+	_, err := store.SaveDomain(ctx, did(audit.DomainClaimed), d, nil)
+	must(t, err)
+	day := func(n int) time.Time { return time.Now().Add(time.Duration(n) * 25 * time.Hour) }
+	take := func(n int) int {
+		t.Helper()
+		due, err := store.TakeDue(ctx, day(n), 24*time.Hour, 10)
+		must(t, err)
+		return len(due)
+	}
+	if take(1) != 0 {
+		t.Error("a claim that is not proven is due")
+	}
+	_, err = store.VerifyDomain(ctx, did(audit.DomainVerified), w.acme, "apex.example")
+	must(t, err)
+	if a, b, c, d := take(0), take(1), take(1), take(2); a != 0 || b != 1 || c != 0 || d != 1 {
+		t.Errorf("due at once %d, a day later %d, once more %d, the day after %d", a, b, c, d)
+	}
+	miss := func(d connector.Domain, n int) bool {
+		t.Helper()
+		lapsed, err := store.Miss(ctx, d, day(n))
+		must(t, err)
+		return lapsed
+	}
+	former := d
+	former.Challenge = "of a claim that was released"
+	if miss(d, 0) || miss(former, 8) {
+		t.Error("lapsed on the first day, or by the record of another claim")
+	}
+	must(t, store.Found(ctx, former))
+	if w.count(t, "SELECT count(*) FROM tenant_domain WHERE missing_since IS NOT NULL") != 1 {
+		t.Error("the record of another claim was found")
+	}
+	// Taken away and proven anew: what was missing before does not count.
+	no := false
+	_, err = store.SaveDomain(ctx, did(audit.DomainUpdated), d, &no)
+	must(t, err)
+	_, err = store.VerifyDomain(ctx, did(audit.DomainVerified), w.acme, "apex.example")
+	must(t, err)
+	if miss(d, 8) || !miss(d, 16) || miss(d, 24) {
+		t.Error("it lapses a week after it was missing, once")
+	}
+	if w.count(t, "SELECT count(*) FROM audit_event WHERE action = 'domain.lapsed'") != 1 {
+		t.Error("the lapse is not on record once")
+	}
+}
+
+func TestAProofMovesFromWhatARecordProvedAlone(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	store, ctx, yes := w.Domains(), t.Context(), true
+	vouched := connector.Domain{Tenant: w.acme, Name: "apex.example", Challenge: "one"}
+	_, err := store.SaveDomain(ctx, did(audit.DomainClaimed), vouched, &yes)
+	must(t, err)
+	_, err = store.SaveDomain(ctx, did(audit.DomainClaimed), connector.Domain{Tenant: w.globex, Name: "apex.example", Challenge: "two"}, nil)
+	must(t, err)
+	_, err = store.FindProof(ctx, "apex.example")
+	notFound(t, "vouched for", err)
+	_, err = store.MoveProof(ctx, did(audit.DomainVerified), vouched, w.globex)
+	names(t, "what was vouched for", err, "verified", errdefs.ErrConflict)
+	w.exec(t, "UPDATE tenant_domain SET verified_by = 'dns' WHERE challenge = 'one'")
+	former, err := store.FindProof(ctx, "apex.example")
+	must(t, err)
+	stale := former
+	stale.Challenge = "of a claim that was released"
+	_, err = store.MoveProof(ctx, did(audit.DomainVerified), stale, w.globex)
+	names(t, "another claim than was looked at", err, "verified", errdefs.ErrConflict)
+	if got, err := store.MoveProof(ctx, did(audit.DomainVerified), former, w.globex); err != nil || got.Tenant != w.globex || got.VerifiedBy != "dns" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if was, err := store.FindDomain(ctx, w.acme, "apex.example"); err != nil || !was.VerifiedAt.IsZero() || was.VerifiedBy != "" {
+		t.Errorf("the former: %+v, %v", was, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -429,6 +430,16 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 				return err
 			})
 		},
+		"Domains.MoveProof": func(f *foreign) (int, error) {
+			former, err := f.Domains().FindDomain(f.ctx, f.globex, "globex.example")
+			if err != nil {
+				return 1, fmt.Errorf("the claim of globex: %v", err)
+			}
+			return tried(f.globex, f.acme)(func(of id.Tenant) error {
+				_, err := f.Domains().MoveProof(f.ctx, f.act("test.attempt"), former, of)
+				return err
+			})
+		},
 		"Domains.DeleteDomain": func(f *foreign) (int, error) {
 			return tried(f.globex, f.acme)(func(of id.Tenant) error {
 				return f.Domains().DeleteDomain(f.ctx, f.act("test.attempt"), of, "globex.example")
@@ -484,6 +495,8 @@ func ours() map[string]string {
 		"Grants.SaveConsent": "what a person allowed on a page of ours, for the tenant of the request",
 		"Grants.Authorize":   "a code for what the pages have worked out",
 		"Grants.Switch":      "checks membership and client itself; see switch_test.go",
+		"Domains.Found":      "what the server itself saw of the record of a domain",
+		"Domains.Miss":       "the same; it takes away only what a record proved, a week after that is gone",
 	}
 }
 

@@ -813,7 +813,9 @@ func (c *Client) DeleteDomain(ctx context.Context, tenant string, domain string,
 
 // VerifyDomain: Look for the TXT record that proves a domain.
 //
-// One tenant has a domain: the first that proves it.
+// One tenant has a domain: the first that proves it, for as long as the record is there. It is
+// looked for about once a day; when it has been gone for a week, or is gone when another tenant
+// proves the domain, the domain is no longer verified.
 func (c *Client) VerifyDomain(ctx context.Context, tenant string, domain string, opts ...Option) (value DomainVerification, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/tenants/" + segment(tenant) + "/domains/" + segment(domain) + "/verify", opts: opts}, &value)
 	return value, err

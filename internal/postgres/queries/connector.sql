@@ -122,8 +122,40 @@ ON CONFLICT (tenant_id, domain) DO UPDATE SET
 RETURNING *;
 
 -- name: VerifyDomain :one
-UPDATE tenant_domain SET verified_at = now(), verified_by = 'dns', version = version + 1, updated_at = now()
+UPDATE tenant_domain
+   SET verified_at = now(), verified_by = 'dns', checked_at = NULL, missing_since = NULL, version = version + 1, updated_at = now()
  WHERE tenant_id = @tenant_id AND domain = @domain RETURNING *;
+
+-- name: FindProvenDomain :one
+-- The claim that a record proved, whoever's it is.
+SELECT * FROM tenant_domain WHERE domain = @domain AND verified_at IS NOT NULL AND verified_by = 'dns';
+
+-- name: TakeDueDomains :many
+-- Marks domains whose record is to be looked for, so that no other replica takes them too.
+WITH due AS (
+    SELECT t.tenant_id, t.domain FROM tenant_domain t
+     WHERE t.verified_by = 'dns' AND t.verified_at IS NOT NULL AND coalesce(t.checked_at, t.verified_at) <= @due::timestamptz
+     ORDER BY coalesce(t.checked_at, t.verified_at) LIMIT @page FOR UPDATE SKIP LOCKED
+)
+UPDATE tenant_domain d SET checked_at = @now FROM due
+ WHERE d.tenant_id = due.tenant_id AND d.domain = due.domain
+RETURNING d.*;
+
+-- name: SetDomainFound :exec
+UPDATE tenant_domain SET missing_since = NULL
+ WHERE tenant_id = @tenant_id AND domain = @domain AND challenge = @challenge AND missing_since IS NOT NULL;
+
+-- name: SetDomainMissing :exec
+UPDATE tenant_domain SET missing_since = @now
+ WHERE tenant_id = @tenant_id AND domain = @domain AND challenge = @challenge AND verified_by = 'dns' AND missing_since IS NULL;
+
+-- name: LapseDomain :execrows
+-- Only what a record proved, and only while it is the claim that was looked at. gone_since: the latest moment
+-- since which the record has to be missing; null when it does not matter for how long.
+UPDATE tenant_domain
+   SET verified_at = NULL, verified_by = '', checked_at = NULL, missing_since = NULL, version = version + 1, updated_at = now()
+ WHERE tenant_id = @tenant_id AND domain = @domain AND challenge = @challenge AND verified_by = 'dns'
+   AND (sqlc.narg(gone_since)::timestamptz IS NULL OR missing_since <= sqlc.narg(gone_since)::timestamptz);
 
 -- name: DeleteDomain :execrows
 DELETE FROM tenant_domain WHERE tenant_id = @tenant_id AND domain = @domain;

@@ -228,7 +228,7 @@ func (q *Queries) FindConnector(ctx context.Context, reference string) (FindConn
 }
 
 const findDomain = `-- name: FindDomain :one
-SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain = $2
+SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, checked_at, missing_since, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain = $2
 `
 
 type FindDomainParams struct {
@@ -246,6 +246,33 @@ func (q *Queries) FindDomain(ctx context.Context, arg FindDomainParams) (TenantD
 		&i.Challenge,
 		&i.VerifiedAt,
 		&i.VerifiedBy,
+		&i.CheckedAt,
+		&i.MissingSince,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const findProvenDomain = `-- name: FindProvenDomain :one
+SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, checked_at, missing_since, created_by, created_at, updated_at, version FROM tenant_domain WHERE domain = $1 AND verified_at IS NOT NULL AND verified_by = 'dns'
+`
+
+// The claim that a record proved, whoever's it is.
+func (q *Queries) FindProvenDomain(ctx context.Context, domain string) (TenantDomain, error) {
+	row := q.db.QueryRow(ctx, findProvenDomain, domain)
+	var i TenantDomain
+	err := row.Scan(
+		&i.TenantID,
+		&i.Domain,
+		&i.ConnectorID,
+		&i.Challenge,
+		&i.VerifiedAt,
+		&i.VerifiedBy,
+		&i.CheckedAt,
+		&i.MissingSince,
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -255,7 +282,7 @@ func (q *Queries) FindDomain(ctx context.Context, arg FindDomainParams) (TenantD
 }
 
 const findRealm = `-- name: FindRealm :one
-SELECT d.tenant_id, d.domain, d.connector_id, d.challenge, d.verified_at, d.verified_by, d.created_by, d.created_at, d.updated_at, d.version, t.name, t.only_connectors FROM tenant_domain d JOIN tenant t ON t.id = d.tenant_id
+SELECT d.tenant_id, d.domain, d.connector_id, d.challenge, d.verified_at, d.verified_by, d.checked_at, d.missing_since, d.created_by, d.created_at, d.updated_at, d.version, t.name, t.only_connectors FROM tenant_domain d JOIN tenant t ON t.id = d.tenant_id
  WHERE d.domain = $1 AND d.verified_at IS NOT NULL AND t.disabled_at IS NULL
 `
 
@@ -275,6 +302,8 @@ func (q *Queries) FindRealm(ctx context.Context, domain string) (FindRealmRow, e
 		&i.TenantDomain.Challenge,
 		&i.TenantDomain.VerifiedAt,
 		&i.TenantDomain.VerifiedBy,
+		&i.TenantDomain.CheckedAt,
+		&i.TenantDomain.MissingSince,
 		&i.TenantDomain.CreatedBy,
 		&i.TenantDomain.CreatedAt,
 		&i.TenantDomain.UpdatedAt,
@@ -303,6 +332,35 @@ func (q *Queries) HasRealms(ctx context.Context) (bool, error) {
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const lapseDomain = `-- name: LapseDomain :execrows
+UPDATE tenant_domain
+   SET verified_at = NULL, verified_by = '', checked_at = NULL, missing_since = NULL, version = version + 1, updated_at = now()
+ WHERE tenant_id = $1 AND domain = $2 AND challenge = $3 AND verified_by = 'dns'
+   AND ($4::timestamptz IS NULL OR missing_since <= $4::timestamptz)
+`
+
+type LapseDomainParams struct {
+	TenantID  [16]byte
+	Domain    string
+	Challenge string
+	GoneSince *time.Time
+}
+
+// Only what a record proved, and only while it is the claim that was looked at. gone_since: the latest moment
+// since which the record has to be missing; null when it does not matter for how long.
+func (q *Queries) LapseDomain(ctx context.Context, arg LapseDomainParams) (int64, error) {
+	result, err := q.db.Exec(ctx, lapseDomain,
+		arg.TenantID,
+		arg.Domain,
+		arg.Challenge,
+		arg.GoneSince,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const leadElsewhere = `-- name: LeadElsewhere :exec
@@ -448,7 +506,7 @@ func (q *Queries) ListConnectorsOfTenant(ctx context.Context, tenantID [16]byte)
 }
 
 const listDomains = `-- name: ListDomains :many
-SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain > $2 ORDER BY domain LIMIT $3
+SELECT tenant_id, domain, connector_id, challenge, verified_at, verified_by, checked_at, missing_since, created_by, created_at, updated_at, version FROM tenant_domain WHERE tenant_id = $1 AND domain > $2 ORDER BY domain LIMIT $3
 `
 
 type ListDomainsParams struct {
@@ -473,6 +531,8 @@ func (q *Queries) ListDomains(ctx context.Context, arg ListDomainsParams) ([]Ten
 			&i.Challenge,
 			&i.VerifiedAt,
 			&i.VerifiedBy,
+			&i.CheckedAt,
+			&i.MissingSince,
 			&i.CreatedBy,
 			&i.CreatedAt,
 			&i.UpdatedAt,
@@ -856,7 +916,7 @@ ON CONFLICT (tenant_id, domain) DO UPDATE SET
                        WHEN NOT $5::boolean THEN NULL ELSE tenant_domain.verified_at END,
     verified_by = CASE WHEN $5::boolean AND tenant_domain.verified_at IS NULL THEN signet_actor()
                        WHEN NOT $5::boolean THEN '' ELSE tenant_domain.verified_by END
-RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version
+RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, checked_at, missing_since, created_by, created_at, updated_at, version
 `
 
 type SaveDomainParams struct {
@@ -884,6 +944,8 @@ func (q *Queries) SaveDomain(ctx context.Context, arg SaveDomainParams) (TenantD
 		&i.Challenge,
 		&i.VerifiedAt,
 		&i.VerifiedBy,
+		&i.CheckedAt,
+		&i.MissingSince,
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -909,6 +971,44 @@ func (q *Queries) Serves(ctx context.Context, arg ServesParams) (bool, error) {
 	return exists, err
 }
 
+const setDomainFound = `-- name: SetDomainFound :exec
+UPDATE tenant_domain SET missing_since = NULL
+ WHERE tenant_id = $1 AND domain = $2 AND challenge = $3 AND missing_since IS NOT NULL
+`
+
+type SetDomainFoundParams struct {
+	TenantID  [16]byte
+	Domain    string
+	Challenge string
+}
+
+func (q *Queries) SetDomainFound(ctx context.Context, arg SetDomainFoundParams) error {
+	_, err := q.db.Exec(ctx, setDomainFound, arg.TenantID, arg.Domain, arg.Challenge)
+	return err
+}
+
+const setDomainMissing = `-- name: SetDomainMissing :exec
+UPDATE tenant_domain SET missing_since = $1
+ WHERE tenant_id = $2 AND domain = $3 AND challenge = $4 AND verified_by = 'dns' AND missing_since IS NULL
+`
+
+type SetDomainMissingParams struct {
+	Now       *time.Time
+	TenantID  [16]byte
+	Domain    string
+	Challenge string
+}
+
+func (q *Queries) SetDomainMissing(ctx context.Context, arg SetDomainMissingParams) error {
+	_, err := q.db.Exec(ctx, setDomainMissing,
+		arg.Now,
+		arg.TenantID,
+		arg.Domain,
+		arg.Challenge,
+	)
+	return err
+}
+
 const takeConnectorRoles = `-- name: TakeConnectorRoles :exec
 WITH mine AS (
     DELETE FROM identity_role g USING identity i
@@ -926,6 +1026,57 @@ DELETE FROM membership_role m USING mine
 func (q *Queries) TakeConnectorRoles(ctx context.Context, connectorID [16]byte) error {
 	_, err := q.db.Exec(ctx, takeConnectorRoles, connectorID)
 	return err
+}
+
+const takeDueDomains = `-- name: TakeDueDomains :many
+WITH due AS (
+    SELECT t.tenant_id, t.domain FROM tenant_domain t
+     WHERE t.verified_by = 'dns' AND t.verified_at IS NOT NULL AND coalesce(t.checked_at, t.verified_at) <= $2::timestamptz
+     ORDER BY coalesce(t.checked_at, t.verified_at) LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE tenant_domain d SET checked_at = $1 FROM due
+ WHERE d.tenant_id = due.tenant_id AND d.domain = due.domain
+RETURNING d.tenant_id, d.domain, d.connector_id, d.challenge, d.verified_at, d.verified_by, d.checked_at, d.missing_since, d.created_by, d.created_at, d.updated_at, d.version
+`
+
+type TakeDueDomainsParams struct {
+	Now  *time.Time
+	Due  time.Time
+	Page int32
+}
+
+// Marks domains whose record is to be looked for, so that no other replica takes them too.
+func (q *Queries) TakeDueDomains(ctx context.Context, arg TakeDueDomainsParams) ([]TenantDomain, error) {
+	rows, err := q.db.Query(ctx, takeDueDomains, arg.Now, arg.Due, arg.Page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TenantDomain
+	for rows.Next() {
+		var i TenantDomain
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.Domain,
+			&i.ConnectorID,
+			&i.Challenge,
+			&i.VerifiedAt,
+			&i.VerifiedBy,
+			&i.CheckedAt,
+			&i.MissingSince,
+			&i.CreatedBy,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const updateConnector = `-- name: UpdateConnector :one
@@ -1013,8 +1164,9 @@ func (q *Queries) UpdateConnector(ctx context.Context, arg UpdateConnectorParams
 }
 
 const verifyDomain = `-- name: VerifyDomain :one
-UPDATE tenant_domain SET verified_at = now(), verified_by = 'dns', version = version + 1, updated_at = now()
- WHERE tenant_id = $1 AND domain = $2 RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, created_by, created_at, updated_at, version
+UPDATE tenant_domain
+   SET verified_at = now(), verified_by = 'dns', checked_at = NULL, missing_since = NULL, version = version + 1, updated_at = now()
+ WHERE tenant_id = $1 AND domain = $2 RETURNING tenant_id, domain, connector_id, challenge, verified_at, verified_by, checked_at, missing_since, created_by, created_at, updated_at, version
 `
 
 type VerifyDomainParams struct {
@@ -1032,6 +1184,8 @@ func (q *Queries) VerifyDomain(ctx context.Context, arg VerifyDomainParams) (Ten
 		&i.Challenge,
 		&i.VerifiedAt,
 		&i.VerifiedBy,
+		&i.CheckedAt,
+		&i.MissingSince,
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,

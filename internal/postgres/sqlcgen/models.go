@@ -403,16 +403,18 @@ type Tenant struct {
 }
 
 type TenantDomain struct {
-	TenantID    [16]byte
-	Domain      string
-	ConnectorID *[16]byte
-	Challenge   string
-	VerifiedAt  *time.Time
-	VerifiedBy  string
-	CreatedBy   string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Version     int64
+	TenantID     [16]byte
+	Domain       string
+	ConnectorID  *[16]byte
+	Challenge    string
+	VerifiedAt   *time.Time
+	VerifiedBy   string
+	CheckedAt    *time.Time
+	MissingSince *time.Time
+	CreatedBy    string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Version      int64
 }
 
 type UpstreamAttempt struct {
