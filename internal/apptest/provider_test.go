@@ -103,7 +103,7 @@ func TestAProviderRedeemsACodeOnceForWhoeverProvesToHaveAskedForIt(t *testing.T)
 		t.Errorf("the same code again: %s", again.Raw)
 	}
 	p.Down()
-	if _, err := http.Get(p.URL + "/jwks"); err == nil { //nolint:bodyclose,noctx // there is no answer
+	if _, err := http.Get(p.URL + "/jwks"); err == nil {
 		t.Error("it is still there")
 	}
 	p.Up()

@@ -139,9 +139,9 @@ func TestSigningOutAtTheProviderSignsOutHereOnce(t *testing.T) {
 		return q.Away != nil && q.Away.Query().Get("code") != ""
 	}
 	at, b := p.Browser(), a.Browser(t)
-	tokensThrough(t, a, p, at, b, "jane")
+	_ = tokensThrough(t, a, p, at, b, "jane")
 	elsewhereAt, elsewhere := p.Browser(), a.Browser(t)
-	tokensThrough(t, a, p, elsewhereAt, elsewhere, "jane")
+	_ = tokensThrough(t, a, p, elsewhereAt, elsewhere, "jane")
 	if !signedIn(b) || !signedIn(elsewhere) {
 		t.Fatal("nobody is signed in: this test shows nothing")
 	}
@@ -156,7 +156,7 @@ func TestSigningOutAtTheProviderSignsOutHereOnce(t *testing.T) {
 	}
 
 	// Whoever got hold of the token cannot end the next session with it.
-	tokensThrough(t, a, p, at, b, "jane")
+	_ = tokensThrough(t, a, p, at, b, "jane")
 	if out := a.PostForm(t, c.LogoutPath(), url.Values{"logout_token": {p.Logouts()[0]}}); out.Status != http.StatusBadRequest {
 		t.Errorf("a logout token that was heeded: %d %s", out.Status, out.Raw)
 	}
