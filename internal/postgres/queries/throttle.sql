@@ -40,9 +40,15 @@ SELECT c.key::bytea AS key, (taken.key IS NOT NULL)::boolean AS taken,
   LEFT JOIN sign_in_throttle t ON t.key = c.key;
 
 -- name: SettleThrottle :exec
-WITH gone AS (DELETE FROM sign_in_throttle g WHERE g.key = ANY (@reset::bytea[]))
-UPDATE sign_in_throttle SET failures = greatest(failures - 1, 0), blocked_until = least(blocked_until, @now::timestamptz)
- WHERE key = ANY (@refund::bytea[]);
+-- Rows are locked in key order here too, so that attempts counted and given back at once on the same
+-- keys wait for each other instead of one failing.
+WITH held AS (
+    SELECT h.key FROM sign_in_throttle h WHERE h.key = ANY (@reset::bytea[] || @refund::bytea[]) ORDER BY h.key FOR UPDATE
+), gone AS (
+    DELETE FROM sign_in_throttle g USING held WHERE g.key = held.key AND g.key = ANY (@reset::bytea[])
+)
+UPDATE sign_in_throttle t SET failures = greatest(t.failures - 1, 0), blocked_until = least(t.blocked_until, @now::timestamptz)
+  FROM held WHERE t.key = held.key AND t.key = ANY (@refund::bytea[]);
 
 -- name: DeleteExpiredThrottles :execrows
 DELETE FROM sign_in_throttle WHERE ctid IN (

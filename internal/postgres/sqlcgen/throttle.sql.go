@@ -25,9 +25,13 @@ func (q *Queries) DeleteExpiredThrottles(ctx context.Context, batch int32) (int6
 }
 
 const settleThrottle = `-- name: SettleThrottle :exec
-WITH gone AS (DELETE FROM sign_in_throttle g WHERE g.key = ANY ($3::bytea[]))
-UPDATE sign_in_throttle SET failures = greatest(failures - 1, 0), blocked_until = least(blocked_until, $1::timestamptz)
- WHERE key = ANY ($2::bytea[])
+WITH held AS (
+    SELECT h.key FROM sign_in_throttle h WHERE h.key = ANY ($3::bytea[] || $2::bytea[]) ORDER BY h.key FOR UPDATE
+), gone AS (
+    DELETE FROM sign_in_throttle g USING held WHERE g.key = held.key AND g.key = ANY ($3::bytea[])
+)
+UPDATE sign_in_throttle t SET failures = greatest(t.failures - 1, 0), blocked_until = least(t.blocked_until, $1::timestamptz)
+  FROM held WHERE t.key = held.key AND t.key = ANY ($2::bytea[])
 `
 
 type SettleThrottleParams struct {
@@ -36,6 +40,8 @@ type SettleThrottleParams struct {
 	Reset  [][]byte
 }
 
+// Rows are locked in key order here too, so that attempts counted and given back at once on the same
+// keys wait for each other instead of one failing.
 func (q *Queries) SettleThrottle(ctx context.Context, arg SettleThrottleParams) error {
 	_, err := q.db.Exec(ctx, settleThrottle, arg.Now, arg.Refund, arg.Reset)
 	return err
