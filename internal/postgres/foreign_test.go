@@ -433,7 +433,7 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 		"Domains.MoveProof": func(f *foreign) (int, error) {
 			former, err := f.Domains().FindDomain(f.ctx, f.globex, "globex.example")
 			if err != nil {
-				return 1, fmt.Errorf("the claim of globex: %v", err)
+				return 1, fmt.Errorf("the claim of globex: %w", err)
 			}
 			return tried(f.globex, f.acme)(func(of id.Tenant) error {
 				_, err := f.Domains().MoveProof(f.ctx, f.act("test.attempt"), former, of)
