@@ -9,6 +9,26 @@ import (
 	"github.com/signet-id/signet/internal/ui"
 )
 
+// owner finds who is signed in, in a session that may change the account. Anybody else has been sent
+// to sign in, another way if need be, when the visit returned is not signed in.
+func (i *Interaction) owner(w http.ResponseWriter, r *http.Request) (visit, directory.User, error) {
+	v, err := i.visit(r)
+	if err != nil {
+		return visit{}, directory.User{}, err
+	}
+	if !v.signedIn() {
+		return visit{}, directory.User{}, redirect(w, pathLogin)
+	}
+	if v.confined() {
+		return visit{}, directory.User{}, signInAgain(w)
+	}
+	u, err := i.People.FindUser(r.Context(), v.session.User)
+	if err != nil {
+		return visit{}, directory.User{}, err
+	}
+	return v, u, nil
+}
+
 // account shows a person what Signet knows of them (GET /account).
 func (i *Interaction) account(w http.ResponseWriter, r *http.Request) error {
 	query, err := formdata.Query(r, maxQueryValue)

@@ -304,7 +304,7 @@ func (i *Interaction) providers(ctx context.Context, s *step, via string) []ui.P
 	var tenant directory.Tenant
 	listed, err := i.Connectors.ListConnectors(ctx, id.Tenant{})
 	if err == nil && s != nil {
-		if tenant, err = i.tenantOf(ctx, *s); err == nil && !tenant.ID.IsZero() {
+		if tenant, err = i.tenantOf(ctx, s); err == nil && !tenant.ID.IsZero() {
 			var own []connector.Connector
 			own, err = i.Connectors.ListConnectors(ctx, tenant.ID)
 			listed = append(slices.Clone(listed), own...)
@@ -335,8 +335,12 @@ func (i *Interaction) provider(c connector.Connector) ui.Provider {
 	return ui.Provider{Label: c.Name, Action: upstreamPath(c.Reference), Icon: i.Pages.ProviderIcon(string(c.Kind))}
 }
 
-// tenantOf is the tenant that a request names, or whose own client sent it; zero for none.
-func (i *Interaction) tenantOf(ctx context.Context, s step) (directory.Tenant, error) {
+// tenantOf is the tenant that a request names, or whose own client sent it; zero for none. It is
+// looked up once for a step.
+func (i *Interaction) tenantOf(ctx context.Context, s *step) (directory.Tenant, error) {
+	if s.tenant != nil {
+		return *s.tenant, nil
+	}
 	reference := asked(s.req.Organization)
 	if !s.client.Tenant.IsZero() {
 		reference = s.client.Tenant.String()
@@ -346,7 +350,10 @@ func (i *Interaction) tenantOf(ctx context.Context, s step) (directory.Tenant, e
 	}
 	t, err := i.People.FindTenant(ctx, reference)
 	if errors.Is(err, errdefs.ErrNotFound) {
-		return directory.Tenant{}, nil
+		t, err = directory.Tenant{}, nil
+	}
+	if err == nil {
+		s.tenant = &t
 	}
 	return t, err
 }

@@ -48,6 +48,7 @@ type step struct {
 	req    authorization.Request
 	client client.Client
 	visit  visit
+	tenant *directory.Tenant // of tenantOf; nil: not looked up yet
 }
 
 // next works out what is due, from the request and the database alone.

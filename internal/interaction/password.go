@@ -43,18 +43,8 @@ func (i *Interaction) showPassword(w http.ResponseWriter, r *http.Request, statu
 // whoChanges finds the person whose password it is. Somebody who is not signed in, or not
 // in a way that opens the account itself, or has no password here, has been sent elsewhere when the visit returned is not signed in.
 func (i *Interaction) whoChanges(w http.ResponseWriter, r *http.Request) (visit, directory.User, error) {
-	v, err := i.visit(r)
-	if err != nil {
-		return visit{}, directory.User{}, err
-	}
-	if !v.signedIn() {
-		return visit{}, directory.User{}, redirect(w, pathLogin)
-	}
-	if v.confined() {
-		return visit{}, directory.User{}, signInAgain(w)
-	}
-	u, err := i.People.FindUser(r.Context(), v.session.User)
-	if err != nil {
+	v, u, err := i.owner(w, r)
+	if err != nil || !v.signedIn() {
 		return visit{}, directory.User{}, err
 	}
 	_, err = i.Passwords.FindPassword(r.Context(), u.ID)

@@ -16,18 +16,8 @@ import (
 
 // profileForm shows people what is said of them, to change it (GET /account/profile).
 func (i *Interaction) profileForm(w http.ResponseWriter, r *http.Request) error {
-	v, err := i.visit(r)
-	if err != nil {
-		return err
-	}
-	if !v.signedIn() {
-		return redirect(w, pathLogin)
-	}
-	if v.confined() {
-		return signInAgain(w)
-	}
-	u, err := i.People.FindUser(r.Context(), v.session.User)
-	if err != nil {
+	v, u, err := i.owner(w, r)
+	if err != nil || !v.signedIn() {
 		return err
 	}
 	return i.showProfile(w, r, http.StatusOK, u, u.Profile(), nil)
@@ -61,21 +51,11 @@ func (i *Interaction) changeProfile(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	v, err := i.visit(r)
-	if err != nil {
+	v, u, err := i.owner(w, r)
+	if err != nil || !v.signedIn() {
 		return err
-	}
-	if !v.signedIn() {
-		return redirect(w, pathLogin)
-	}
-	if v.confined() {
-		return signInAgain(w)
 	}
 	ctx := r.Context()
-	u, err := i.People.FindUser(ctx, v.session.User)
-	if err != nil {
-		return err
-	}
 	p, e := profileOf(form), audit.Event{At: i.Now(), Action: audit.ProfileChanged, Session: v.session.ID}
 	e.Address, e.RequestID = i.Caller(ctx)
 	err = i.Profiles.UpdateProfile(ctx, u.ID, p, e)

@@ -40,7 +40,7 @@ func (i *Interaction) closedRealm(ctx context.Context, email string) (realm conn
 
 // closedTenant returns the tenant that a request is for when only its connectors lead into it: the
 // one of the decision, or before anybody is known the one that the request names. Zero: none.
-func (i *Interaction) closedTenant(ctx context.Context, s step) (directory.Tenant, error) {
+func (i *Interaction) closedTenant(ctx context.Context, s *step) (directory.Tenant, error) {
 	if !s.Through.ID.IsZero() {
 		return s.Through, nil
 	}
@@ -119,7 +119,7 @@ func single(all []connector.Connector) (connector.Connector, bool) {
 // to.
 func (i *Interaction) beginSignIn(w http.ResponseWriter, r *http.Request, s step, query url.Values) error {
 	ctx := r.Context()
-	closed, err := i.closedTenant(ctx, s)
+	closed, err := i.closedTenant(ctx, &s)
 	if err != nil {
 		return err
 	}

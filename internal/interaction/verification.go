@@ -20,21 +20,11 @@ func (i *Interaction) sendVerification(w http.ResponseWriter, r *http.Request) e
 	if _, err := i.postForm(w, r); err != nil {
 		return err
 	}
-	v, err := i.visit(r)
-	if err != nil {
+	v, u, err := i.owner(w, r)
+	if err != nil || !v.signedIn() {
 		return err
-	}
-	if !v.signedIn() {
-		return redirect(w, pathLogin)
-	}
-	if v.confined() {
-		return signInAgain(w)
 	}
 	ctx := r.Context()
-	u, err := i.People.FindUser(ctx, v.session.User)
-	if err != nil {
-		return err
-	}
 	if u.EmailVerified || !i.Letters.Enabled() {
 		return redirect(w, pathAccount)
 	}
