@@ -78,7 +78,7 @@ func (q *Queries) InsertSecret(ctx context.Context, arg InsertSecretParams) erro
 }
 
 const loadKeys = `-- name: LoadKeys :many
-SELECT kid, algorithm, public_jwk, sealed, created_at, published_at, activated_at, retired_at, removed_at, max_expiry FROM signing_key WHERE removed_at IS NULL OR removed_at > now() - interval '30 days' ORDER BY created_at, kid
+SELECT kid, algorithm, public_jwk, sealed, created_at, published_at, activated_at, retired_at, removed_at, max_expiry, compromised_at, erased_at, custodian FROM signing_key WHERE removed_at IS NULL OR removed_at > now() - interval '30 days' ORDER BY created_at, kid
 `
 
 func (q *Queries) LoadKeys(ctx context.Context) ([]SigningKey, error) {
@@ -101,6 +101,9 @@ func (q *Queries) LoadKeys(ctx context.Context) ([]SigningKey, error) {
 			&i.RetiredAt,
 			&i.RemovedAt,
 			&i.MaxExpiry,
+			&i.CompromisedAt,
+			&i.ErasedAt,
+			&i.Custodian,
 		); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@
 package sqlcgen
 
 import (
+	"net/netip"
 	"time"
 )
 
@@ -213,6 +214,13 @@ type Invitation struct {
 	RevokedAt       *time.Time
 }
 
+type JwksHolder struct {
+	Address netip.Addr
+	Agent   string
+	Etag    string
+	SeenAt  time.Time
+}
+
 type MailLink struct {
 	TokenHash       []byte
 	Purpose         string
@@ -298,14 +306,15 @@ type RefreshFamily struct {
 }
 
 type ResourceServer struct {
-	Audience  string
-	Name      string
-	ID        [16]byte
-	TenantID  *[16]byte
-	Claims    []byte
-	Version   int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	Audience         string
+	Name             string
+	ID               [16]byte
+	TenantID         *[16]byte
+	Claims           []byte
+	Version          int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	SigningAlgorithm string
 }
 
 type Revocation struct {
@@ -370,16 +379,19 @@ type SignInThrottle struct {
 }
 
 type SigningKey struct {
-	Kid         string
-	Algorithm   string
-	PublicJwk   []byte
-	Sealed      []byte
-	CreatedAt   time.Time
-	PublishedAt *time.Time
-	ActivatedAt *time.Time
-	RetiredAt   *time.Time
-	RemovedAt   *time.Time
-	MaxExpiry   *time.Time
+	Kid           string
+	Algorithm     string
+	PublicJwk     []byte
+	Sealed        []byte
+	CreatedAt     time.Time
+	PublishedAt   *time.Time
+	ActivatedAt   *time.Time
+	RetiredAt     *time.Time
+	RemovedAt     *time.Time
+	MaxExpiry     *time.Time
+	CompromisedAt *time.Time
+	ErasedAt      *time.Time
+	Custodian     string
 }
 
 type SystemSecret struct {

@@ -23,7 +23,7 @@ func (q *Queries) CountPermissions(ctx context.Context, audience string) (int64,
 const createResourceServer = `-- name: CreateResourceServer :one
 INSERT INTO resource_server (id, audience, name, tenant_id, claims)
 VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (audience) DO NOTHING RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at
+ON CONFLICT (audience) DO NOTHING RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
 `
 
 type CreateResourceServerParams struct {
@@ -52,6 +52,7 @@ func (q *Queries) CreateResourceServer(ctx context.Context, arg CreateResourceSe
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SigningAlgorithm,
 	)
 	return i, err
 }
@@ -83,7 +84,7 @@ func (q *Queries) DeleteResourceServer(ctx context.Context, id [16]byte) error {
 }
 
 const listInstallationResourceServers = `-- name: ListInstallationResourceServers :many
-SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm FROM resource_server
  WHERE tenant_id IS NULL AND audience COLLATE "C" > $1 AND audience COLLATE "C" >= $2 AND audience COLLATE "C" < $3
  ORDER BY audience COLLATE "C"
  LIMIT $4
@@ -119,6 +120,7 @@ func (q *Queries) ListInstallationResourceServers(ctx context.Context, arg ListI
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.SigningAlgorithm,
 		); err != nil {
 			return nil, err
 		}
@@ -131,7 +133,7 @@ func (q *Queries) ListInstallationResourceServers(ctx context.Context, arg ListI
 }
 
 const listOwnResourceServers = `-- name: ListOwnResourceServers :many
-SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm FROM resource_server
  WHERE tenant_id = $1 AND audience COLLATE "C" > $2 AND audience COLLATE "C" >= $3 AND audience COLLATE "C" < $4
  ORDER BY audience COLLATE "C"
  LIMIT $5
@@ -169,6 +171,7 @@ func (q *Queries) ListOwnResourceServers(ctx context.Context, arg ListOwnResourc
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.SigningAlgorithm,
 		); err != nil {
 			return nil, err
 		}
@@ -211,7 +214,7 @@ func (q *Queries) ListPermissions(ctx context.Context, arg ListPermissionsParams
 }
 
 const listResourceServers = `-- name: ListResourceServers :many
-SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm FROM resource_server
  WHERE audience COLLATE "C" > $1 AND audience COLLATE "C" >= $2 AND audience COLLATE "C" < $3
  ORDER BY audience COLLATE "C"
  LIMIT $4
@@ -248,6 +251,7 @@ func (q *Queries) ListResourceServers(ctx context.Context, arg ListResourceServe
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.SigningAlgorithm,
 		); err != nil {
 			return nil, err
 		}
@@ -299,7 +303,7 @@ func (q *Queries) LockPermissions(ctx context.Context, arg LockPermissionsParams
 }
 
 const lockResourceServer = `-- name: LockResourceServer :one
-SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm FROM resource_server
  WHERE ($1::boolean OR tenant_id = $2) AND id = $3 FOR NO KEY UPDATE
 `
 
@@ -322,6 +326,7 @@ func (q *Queries) LockResourceServer(ctx context.Context, arg LockResourceServer
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SigningAlgorithm,
 	)
 	return i, err
 }
@@ -345,7 +350,7 @@ func (q *Queries) PermissionInUse(ctx context.Context, arg PermissionInUseParams
 }
 
 const readResourceServer = `-- name: ReadResourceServer :one
-SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at FROM resource_server
+SELECT audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm FROM resource_server
  WHERE ($1::boolean OR tenant_id IS NULL OR tenant_id = $2) AND id = $3
 `
 
@@ -367,6 +372,7 @@ func (q *Queries) ReadResourceServer(ctx context.Context, arg ReadResourceServer
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SigningAlgorithm,
 	)
 	return i, err
 }
@@ -391,7 +397,7 @@ func (q *Queries) SavePermission(ctx context.Context, arg SavePermissionParams) 
 }
 
 const touchResourceServer = `-- name: TouchResourceServer :one
-UPDATE resource_server SET version = version + 1, updated_at = now() WHERE id = $1 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at
+UPDATE resource_server SET version = version + 1, updated_at = now() WHERE id = $1 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
 `
 
 func (q *Queries) TouchResourceServer(ctx context.Context, id [16]byte) (ResourceServer, error) {
@@ -406,13 +412,14 @@ func (q *Queries) TouchResourceServer(ctx context.Context, id [16]byte) (Resourc
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SigningAlgorithm,
 	)
 	return i, err
 }
 
 const updateResourceServer = `-- name: UpdateResourceServer :one
 UPDATE resource_server SET name = $1, claims = $2, version = version + 1, updated_at = now()
- WHERE id = $3 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at
+ WHERE id = $3 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
 `
 
 type UpdateResourceServerParams struct {
@@ -433,6 +440,7 @@ func (q *Queries) UpdateResourceServer(ctx context.Context, arg UpdateResourceSe
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SigningAlgorithm,
 	)
 	return i, err
 }
