@@ -14,8 +14,10 @@ import (
 // The bounds of what is accepted from an issuer, and the values that stand in for what it does not
 // say. The package documentation tells how they work together.
 const (
-	// MinTTL is the least time for which a document is fresh.
+	// MinTTL is the least time for which a document is fresh, unless Config.MinTTL says less.
 	MinTTL = time.Minute
+	// LeastMinTTL is the least Config.MinTTL.
+	LeastMinTTL = time.Second
 	// MaxTTL is the greatest time for which a document is fresh.
 	MaxTTL = 24 * time.Hour
 	// DefaultTTL is the time for which a document without caching headers is fresh.
@@ -53,6 +55,11 @@ type Config struct {
 	// can write to. A copy that is malformed, too old, for another URL, writable by others or of
 	// another user than this one and root is ignored and logged, as is one that cannot be written.
 	CacheFile string
+	// MinTTL is the least time for which a document is fresh, whatever its headers say; 0 means the
+	// constant MinTTL, which spares issuers that send a small max-age or none. It can be shortened to
+	// LeastMinTTL, for an issuer whose keys change within seconds, such as in tests: a key that is
+	// withdrawn is then given up as soon as the headers ask for it.
+	MinTTL time.Duration
 	// Now is the clock; nil means time.Now. One without a monotonic reading can be set back and so
 	// prolong the life of keys: it is for tests.
 	Now func() time.Time
@@ -62,7 +69,16 @@ type Config struct {
 }
 
 // check reports everything that is wrong with c.
-func (c Config) check() error {
+func (c Config) check() error { return errors.Join(c.checkURL(), c.checkMinTTL()) }
+
+func (c Config) checkMinTTL() error {
+	if c.MinTTL != 0 && (c.MinTTL < LeastMinTTL || c.MinTTL > MinTTL) {
+		return fmt.Errorf("jwks: Config.MinTTL is %v: choose 0 (which means %v) or %v to %v", c.MinTTL, MinTTL, LeastMinTTL, MinTTL)
+	}
+	return nil
+}
+
+func (c Config) checkURL() error {
 	if c.URL == "" {
 		return errors.New("jwks: Config.URL is empty: set it to the issuer's JWKS URL, such as https://id.example.com/.well-known/jwks.json")
 	}

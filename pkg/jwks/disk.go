@@ -78,7 +78,7 @@ func (s *Set) readCopy() (*document, error) {
 	d.lifetime = lifetime{maxAge: seconds(c.MaxAge), stale: seconds(c.StaleIfError), stated: true}
 	// Counted back from now, so that the monotonic clock goes on from here.
 	d.asked, d.age = now.Add(-max(old, 0)), age
-	d.fresh, d.usable = d.lifetime.fresh(age), d.lifetime.usable(age)
+	d.fresh, d.usable = d.lifetime.fresh(age, s.least), d.lifetime.usable(age, s.least)
 	d.fromDisk = true
 	if !d.good(now) {
 		return nil, fmt.Errorf("it is of %s and too old to be used", c.Asked.UTC().Format(time.RFC3339))

@@ -8,8 +8,9 @@
 // # Lifetimes
 //
 // A document is fresh for max-age less Age (RFC 9111 §4.2), from the moment it was asked for, but
-// at least for [MinTTL] and at most for [MaxTTL]. Without max-age the time between Date and
-// Expires counts, and without either [DefaultTTL]. no-cache and no-store count as a max-age of 0.
+// at least for [MinTTL], which Config.MinTTL can shorten, and at most for [MaxTTL]. Without max-age the
+// time between Date and Expires counts, and without either [DefaultTTL]. no-cache and no-store count as
+// a max-age of 0.
 //
 // It is renewed at 80 % of that time, give or take a tenth, so that many replicas spread their
 // requests. The request carries If-None-Match; a 304 renews what is there and a 200 replaces the

@@ -71,7 +71,7 @@ func (s *Set) ask(ctx context.Context, before *document) (*document, error) {
 		return nil, err
 	}
 	age := readAge(res.Header)
-	d.asked, d.age, d.fresh, d.usable = asked, age, d.lifetime.fresh(age), d.lifetime.usable(age)
+	d.asked, d.age, d.fresh, d.usable = asked, age, d.lifetime.fresh(age, s.least), d.lifetime.usable(age, s.least)
 	return d, nil
 }
 

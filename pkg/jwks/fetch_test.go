@@ -283,4 +283,13 @@ func TestABadConfigIsRefusedAndSaysWhatToDo(t *testing.T) {
 			t.Errorf("%q: %v", u, err)
 		}
 	}
+	for least, good := range map[time.Duration]bool{
+		0: true, LeastMinTTL: true, 30 * time.Second: true, MinTTL: true,
+		-1: false, LeastMinTTL - 1: false, MinTTL + 1: false,
+	} {
+		err := (Config{URL: "https://id.example.com/jwks", MinTTL: least}).check()
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "choose 0 (which means 1m0s) or 1s to 1m0s") {
+			t.Errorf("MinTTL %v: %v", least, err)
+		}
+	}
 }

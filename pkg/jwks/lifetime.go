@@ -15,14 +15,14 @@ type lifetime struct {
 	stated bool          // false: there are no such headers and the values are the defaults
 }
 
-// fresh returns how long a response that is age old is fresh.
-func (l lifetime) fresh(age time.Duration) time.Duration {
-	return min(max(l.maxAge-age, MinTTL), MaxTTL)
+// fresh returns how long a response that is age old is fresh, which is never less than least.
+func (l lifetime) fresh(age, least time.Duration) time.Duration {
+	return min(max(l.maxAge-age, least), MaxTTL)
 }
 
 // usable returns how long it may be used if it cannot be renewed.
-func (l lifetime) usable(age time.Duration) time.Duration {
-	return l.fresh(age) + min(max(l.stale, 0), MaxStaleIfError)
+func (l lifetime) usable(age, least time.Duration) time.Duration {
+	return l.fresh(age, least) + min(max(l.stale, 0), MaxStaleIfError)
 }
 
 // Lifetime returns how long a response with these headers is fresh and how long it may be used if it
@@ -30,7 +30,7 @@ func (l lifetime) usable(age time.Duration) time.Duration {
 // is fetched beside the keys, such as an issuer's discovery document.
 func Lifetime(h http.Header) (fresh, usable time.Duration) {
 	l, age := readLifetime(h), readAge(h)
-	return l.fresh(age), l.usable(age)
+	return l.fresh(age, MinTTL), l.usable(age, MinTTL)
 }
 
 // readLifetime reads Cache-Control (RFC 9111 §5.2, RFC 5861 §4), or Expires without it (§5.3).

@@ -43,10 +43,10 @@ func TestLifetimesFollowTheHeadersWithinBounds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l, age := readLifetime(tt.header), readAge(tt.header)
-			if got := l.fresh(age); got != tt.fresh {
+			if got := l.fresh(age, MinTTL); got != tt.fresh {
 				t.Errorf("fresh for %v, want %v", got, tt.fresh)
 			}
-			if got := l.usable(age); got != tt.usable {
+			if got := l.usable(age, MinTTL); got != tt.usable {
 				t.Errorf("usable for %v, want %v", got, tt.usable)
 			}
 		})
@@ -59,10 +59,10 @@ func FuzzLifetime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cacheControl, age, expires string) {
 		h := http.Header{"Cache-Control": {cacheControl}, "Age": {age}, "Expires": {expires}, "Date": {"Sat, 21 Nov 2026 12:00:00 GMT"}}
 		l, a := readLifetime(h), readAge(h)
-		if fresh := l.fresh(a); fresh < MinTTL || fresh > MaxTTL {
+		if fresh := l.fresh(a, MinTTL); fresh < MinTTL || fresh > MaxTTL {
 			t.Errorf("fresh for %v", fresh)
 		}
-		if usable := l.usable(a); usable < l.fresh(a) || usable > l.fresh(a)+MaxStaleIfError {
+		if usable := l.usable(a, MinTTL); usable < l.fresh(a, MinTTL) || usable > l.fresh(a, MinTTL)+MaxStaleIfError {
 			t.Errorf("usable for %v", usable)
 		}
 	})

@@ -42,6 +42,34 @@ func TestKeysAreRenewedAtFourFifthsOfTheirLifetime(t *testing.T) {
 	})
 }
 
+func TestAnIssuerWhoseKeysChangeWithinSecondsIsFollowed(t *testing.T) {
+	t.Parallel()
+	a, b := newKey(t, "a"), newKey(t, "b")
+	for _, tt := range []struct {
+		least   time.Duration
+		carried bool // the withdrawn key is still good after a second
+	}{{0, true}, {time.Second, false}} {
+		i := newIssuer(documentOf(t, a), "max-age=1, stale-if-error=1")
+		still(t, i, func(c *Config) { c.MinTTL = tt.least }, func(t *testing.T, s *Set) {
+			settled(s)
+			i.change(func(i *issuer) { i.body = documentOf(t, b) })
+			time.Sleep(time.Second)
+			settled(s)
+			if _, ok := s.Lookup("a"); ok != tt.carried {
+				t.Errorf("MinTTL %v: the withdrawn key is found: %v", tt.least, ok)
+			}
+			if _, ok := s.Lookup("b"); ok == tt.carried {
+				t.Errorf("MinTTL %v: the new key is found: %v", tt.least, ok)
+			}
+			i.change(func(i *issuer) { i.down = errors.New("refused") })
+			time.Sleep(2 * time.Second)
+			if h := settled(s); h.OK() != tt.carried {
+				t.Errorf("MinTTL %v: two seconds after the issuer went: %v", tt.least, h)
+			}
+		})
+	}
+}
+
 func TestManyReplicasSpreadTheirRequests(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(jwkSet(jwk(t, "a", nil)), signetCaching)

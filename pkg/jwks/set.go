@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Set struct {
 	now    func() time.Time
 	log    *slog.Logger
 	client *http.Client
+	least  time.Duration   // for which a document is fresh
 	ctx    context.Context // the one of New: it is the set's life
 	state  atomic.Pointer[state]
 	wake   chan struct{} // asks the loop to look whether there is something to do
@@ -65,6 +67,7 @@ func New(ctx context.Context, c Config) (*Set, error) {
 		now:    c.Now,
 		log:    c.Log,
 		client: c.client(),
+		least:  cmp.Or(c.MinTTL, MinTTL),
 		ctx:    ctx,
 		wake:   make(chan struct{}, 1),
 		saves:  make(chan *document, 1),
