@@ -39,6 +39,12 @@ type Key struct {
 	RetiredAt   time.Time // Retiring
 	RemovedAt   time.Time // Removed
 
+	// CompromisedAt says when the key was found to be stolen: nothing that it signed counts from
+	// then on, whatever its state.
+	CompromisedAt time.Time
+	// ErasedAt says when the private half was destroyed, some time after the removal.
+	ErasedAt time.Time
+
 	// MaxExpiry is the latest expiry of anything the key is known to have signed.
 	MaxExpiry time.Time
 }
@@ -60,7 +66,7 @@ func NewKey(alg Algorithm, public crypto.PublicKey) (Key, error) {
 // removed in a hurry need not have been retired.
 func (k Key) State(now time.Time) State {
 	switch {
-	case reached(k.RemovedAt, now):
+	case reached(k.RemovedAt, now), reached(k.CompromisedAt, now):
 		return Removed
 	case reached(k.RetiredAt, now):
 		return Retiring

@@ -71,6 +71,35 @@ func (s Schedule) MinLead() time.Duration {
 // MinRemoval returns the least Removal that is safe without knowing what was signed: L + T + S.
 func (s Schedule) MinRemoval() time.Duration { return s.SignerLag + s.MaxLifetime + s.Leeway }
 
+// Lease returns how long a signer may go on that hears nothing of its key: whatever happened to
+// the key meanwhile, what it signs within that time expires before the key is removed. It is
+// Removal - T - S, at least L.
+func (s Schedule) Lease() time.Duration { return s.Removal - s.MaxLifetime - s.Leeway }
+
+// Removes returns when a key that has retired is removed at the earliest: Removal later, or later
+// still if something that it signed lives longer than MaxLifetime. It is zero for one that has no
+// time of retirement.
+func (s Schedule) Removes(k Key) time.Time {
+	if k.RetiredAt.IsZero() {
+		return time.Time{}
+	}
+	return latest(k.RetiredAt.Add(s.Removal), k.RetiredAt.Add(s.SignerLag+s.Leeway), k.MaxExpiry.Add(s.Leeway))
+}
+
+// emergencyMaxAge bounds max-age after a key was stolen.
+const emergencyMaxAge = time.Minute
+
+// Emergency is for how long caches are asked to come back sooner after a key was stolen.
+const Emergency = 24 * time.Hour
+
+// Hurried returns the schedule as its headers are after a key was stolen: caches ask at least every
+// minute, because what is published next may have to reach them soon.
+func (s Schedule) Hurried() Schedule {
+	s.MaxAge = min(s.MaxAge, emergencyMaxAge)
+	s.StaleWhileRevalidate = min(s.StaleWhileRevalidate, emergencyMaxAge)
+	return s
+}
+
 // CacheControl returns the Cache-Control header of the JWKS response, for instance
 // "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400".
 func (s Schedule) CacheControl() string {
