@@ -71,10 +71,13 @@ type Database struct {
 	AutoMigrate bool        `key:"auto_migrate" default:"false" doc:"Apply pending migrations at start-up. Safe with several replicas; otherwise run signet migrate before an upgrade."`
 }
 
-// Keys is the master key and its predecessors.
+// Keys is the master key and its predecessors, and where private keys are kept.
 type Keys struct {
 	Master         secret.Text   `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64 or hexadecimal. Required. Keep a copy apart from the database's backups."`
 	MasterPrevious []secret.Text `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
+	PKCS11Module   string        `key:"pkcs11_module" example:"/usr/lib/softhsm/libsofthsm2.so" doc:"Absolute path of a PKCS#11 module, through which new signing keys are made and used in an HSM. Needs a binary built with -tags pkcs11. Empty: private keys are in the database, encrypted."`
+	PKCS11Token    string        `key:"pkcs11_token" example:"signet" doc:"Label of the token that holds the keys. Required with keys.pkcs11_module."`
+	PKCS11PIN      secret.Text   `key:"pkcs11_pin" doc:"The token's user PIN. Required with keys.pkcs11_module."`
 }
 
 // Log is the structured log.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -157,6 +158,22 @@ func validateKeys(k Keys, purpose Purpose, f *faults) {
 			f.add("keys.master_previous", "number %d: %s", i+1, withoutKind(err))
 		}
 	}
+	validatePKCS11(k, f)
+}
+
+func validatePKCS11(k Keys, f *faults) {
+	if k.PKCS11Module == "" && k.PKCS11Token == "" && k.PKCS11PIN.Empty() {
+		return
+	}
+	const together = "keys.pkcs11_module, keys.pkcs11_token and keys.pkcs11_pin are set together or not at all: "
+	f.require("keys.pkcs11_module", k.PKCS11Module != "", together+"name the PKCS#11 module's file")
+	f.require("keys.pkcs11_token", k.PKCS11Token != "", together+"write the label of the token")
+	f.require("keys.pkcs11_pin", !k.PKCS11PIN.Empty(), together+"set %s or keys.pkcs11_pin_file", envName("keys.pkcs11_pin"))
+	// A bare name would be looked for wherever the loader looks, and what is found gets the PIN.
+	f.require("keys.pkcs11_module", k.PKCS11Module == "" || filepath.IsAbs(k.PKCS11Module),
+		"%q is no absolute path: write one such as /usr/lib/softhsm/libsofthsm2.so", k.PKCS11Module)
+	const longest = 32 // CK_TOKEN_INFO (PKCS #11 v3.1 §3.2)
+	f.require("keys.pkcs11_token", len(k.PKCS11Token) <= longest, "labels of tokens have at most %d bytes", longest)
 }
 
 // withoutKind drops the kind that wraps a message made for people.
