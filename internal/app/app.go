@@ -75,7 +75,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := awaitDatabase(ctx, o, db, metrics); err != nil || ctx.Err() != nil {
 		return err
 	}
-	ring, err := keyring.Open(ctx, keyring.Config{Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log})
+	ring, err := keyring.Open(ctx, keyring.Config{
+		Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log, Algorithms: o.Config.Keys.Algorithms,
+	})
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}

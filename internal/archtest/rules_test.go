@@ -32,7 +32,7 @@ var arrows = []struct{ of, may string }{
 	// Surfaces: protocol and pages do not know each other, nor what serves and stores them.
 	{of: "internal/formdata", may: "internal/errdefs"},
 	{of: "internal/issuer", may: inner + " keys internal/formdata"},
-	{of: "internal/adminapi", may: inner},
+	{of: "internal/adminapi", may: inner + " keys"},
 	{of: "internal/adminapi/clientgen", may: ""},
 	{of: "internal/adminapi/gen", may: "internal/adminapi internal/adminapi/clientgen"},
 	{of: "internal/interaction", may: inner + " internal/formdata internal/ui"},
@@ -47,7 +47,7 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/postman", may: "internal/mail internal/audit internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/mailcatcher", may: ""},
 	// The operator's side.
-	{of: "internal/config", may: "internal/connector internal/envelope internal/errdefs internal/secret"},
+	{of: "internal/config", may: "internal/connector internal/envelope internal/errdefs internal/secret keys"},
 	{of: "internal/telemetry", may: "internal/errdefs"},
 	// The demo applications are what a stranger would write: nothing of ours but pkg.
 	{of: "internal/demo/...", may: "internal/demo/... pkg/..."},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/keys"
 )
 
 // Config is every setting of `signet serve`. Obtain it from Load: the zero value has no
@@ -27,7 +28,7 @@ type Config struct {
 	Server   Server    `key:"-" section:"server" doc:"The public listener."`
 	Ops      Ops       `key:"-" section:"ops" doc:"The operators' listener: /healthz, /readyz, /metrics. Never expose it to the internet."`
 	Database Database  `key:"-" section:"database" doc:"PostgreSQL, the only required service."`
-	Keys     Keys      `key:"-" section:"keys" doc:"The master key, under which signing keys are encrypted at rest."`
+	Keys     Keys      `key:"-" section:"keys" doc:"The keys that sign tokens, and the master key, under which they are encrypted at rest."`
 	Log      Log       `key:"-" section:"log" doc:"The structured log on standard error."`
 	Tokens   Tokens    `key:"-" section:"tokens" doc:"Lifetimes of what the issuer hands out."`
 	Sessions Sessions  `key:"-" section:"sessions" doc:"Browser sign-in sessions."`
@@ -71,13 +72,14 @@ type Database struct {
 	AutoMigrate bool        `key:"auto_migrate" default:"false" doc:"Apply pending migrations at start-up. Safe with several replicas; otherwise run signet migrate before an upgrade."`
 }
 
-// Keys is the master key and its predecessors, and where private keys are kept.
+// Keys is what signs, the master key with its predecessors, and where private keys are kept.
 type Keys struct {
-	Master         secret.Text   `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64 or hexadecimal. Required. Keep a copy apart from the database's backups."`
-	MasterPrevious []secret.Text `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
-	PKCS11Module   string        `key:"pkcs11_module" example:"/usr/lib/softhsm/libsofthsm2.so" doc:"Absolute path of a PKCS#11 module, through which new signing keys are made and used in an HSM. Needs a binary built with -tags pkcs11. Empty: private keys are in the database, encrypted."`
-	PKCS11Token    string        `key:"pkcs11_token" example:"signet" doc:"Label of the token that holds the keys. Required with keys.pkcs11_module."`
-	PKCS11PIN      secret.Text   `key:"pkcs11_pin" doc:"The token's user PIN. Required with keys.pkcs11_module."`
+	Algorithms     []keys.Algorithm `key:"algorithms" default:"ES256,RS256" doc:"What tokens are signed with: ES256, RS256 and EdDSA (Ed25519). The first is the default; clients can choose another one for their ID tokens, and resource servers for their access tokens. RS256 has to be among them: there are applications that know nothing else (OpenID Connect Core §15.1). An algorithm that is added signs once its keys have been published for the lead, at once in a new installation; one that is left out goes on for those who chose it."`
+	Master         secret.Text      `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64 or hexadecimal. Required. Keep a copy apart from the database's backups."`
+	MasterPrevious []secret.Text    `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
+	PKCS11Module   string           `key:"pkcs11_module" example:"/usr/lib/softhsm/libsofthsm2.so" doc:"Absolute path of a PKCS#11 module, through which new signing keys are made and used in an HSM. Needs a binary built with -tags pkcs11. Empty: private keys are in the database, encrypted."`
+	PKCS11Token    string           `key:"pkcs11_token" example:"signet" doc:"Label of the token that holds the keys. Required with keys.pkcs11_module."`
+	PKCS11PIN      secret.Text      `key:"pkcs11_pin" doc:"The token's user PIN. Required with keys.pkcs11_module."`
 }
 
 // Log is the structured log.

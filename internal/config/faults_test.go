@@ -41,6 +41,11 @@ func TestFaultsNameTheSettingAndTheFix(t *testing.T) {
 		{"everybody trusted", "", []string{"SIGNET_SERVER_TRUSTED_PROXIES=0.0.0.0/0"}, "trusts every address"},
 		{"everybody trusted over IPv6", "", []string{"SIGNET_SERVER_TRUSTED_PROXIES=10.0.0.1,::/0"}, "::/0 trusts every address"},
 
+		{"an algorithm that is none of ours", "", []string{"SIGNET_KEYS_ALGORITHMS=RS256,HS256"}, `keys.algorithms (SIGNET_KEYS_ALGORITHMS): "HS256" is no algorithm to sign with: choose among ES256, RS256 and EdDSA`},
+		{"an algorithm in small letters", "keys: {algorithms: [es256, RS256]}\n", nil, `"es256" is no algorithm`},
+		{"no RS256", "", []string{"SIGNET_KEYS_ALGORITHMS=EdDSA,ES256"}, "keys.algorithms (SIGNET_KEYS_ALGORITHMS): RS256 is missing, which every application may rely on (OpenID Connect Core §15.1)"},
+		{"an algorithm twice", "keys: {algorithms: [RS256, ES256, RS256]}\n", nil, "keys.algorithms (SIGNET_KEYS_ALGORITHMS): RS256 is there twice"},
+
 		{"no issuer", "", []string{"SIGNET_ISSUER="}, "issuer (SIGNET_ISSUER): required"},
 		{"relative issuer", "", []string{"SIGNET_ISSUER=id.example.com"}, `"id.example.com" is not an absolute URL`},
 		{"issuer without host", "", []string{"SIGNET_ISSUER=https://:443"}, "is not an absolute URL"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	env "github.com/caarlos0/env/v11"
+	"github.com/signet-id/signet/keys"
 )
 
 // Purpose says which settings must be present.
@@ -117,11 +118,12 @@ func parseSection(index int, sec section, settings []setting, values map[string]
 		TagName:             "key",
 		DefaultValueTagName: "default",
 		FuncMap: map[reflect.Type]env.ParserFunc{
-			reflect.TypeFor[time.Duration]():  parseDuration,
-			reflect.TypeFor[bool]():           parseBool,
-			reflect.TypeFor[int]():            parseInt,
-			reflect.TypeFor[int64]():          parseInt64,
-			reflect.TypeFor[[]netip.Prefix](): parsePrefixes,
+			reflect.TypeFor[time.Duration]():    parseDuration,
+			reflect.TypeFor[bool]():             parseBool,
+			reflect.TypeFor[int]():              parseInt,
+			reflect.TypeFor[int64]():            parseInt64,
+			reflect.TypeFor[[]netip.Prefix]():   parsePrefixes,
+			reflect.TypeFor[[]keys.Algorithm](): parseAlgorithms,
 		},
 	})
 	var all env.AggregateError
@@ -187,6 +189,18 @@ func parsePrefixes(v string) (any, error) {
 			return nil, err
 		}
 		out = append(out, p)
+	}
+	return out, nil
+}
+
+func parseAlgorithms(v string) (any, error) {
+	var out []keys.Algorithm
+	for part := range strings.SplitSeq(v, ",") {
+		alg, err := keys.ParseAlgorithm(strings.TrimSpace(part))
+		if err != nil {
+			return nil, fmt.Errorf("%q is no algorithm to sign with: choose among ES256, RS256 and EdDSA", strings.TrimSpace(part))
+		}
+		out = append(out, alg)
 	}
 	return out, nil
 }

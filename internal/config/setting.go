@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/keys"
 )
 
 // Prefix begins the name of every environment variable that sets something here.
@@ -106,6 +107,12 @@ func format(v any) string {
 		return strings.ToLower(v.String())
 	case []string:
 		return strings.Join(v, ",")
+	case []keys.Algorithm:
+		parts := make([]string, len(v))
+		for i, alg := range v {
+			parts[i] = string(alg)
+		}
+		return strings.Join(parts, ",")
 	case []netip.Prefix:
 		parts := make([]string, len(v))
 		for i, p := range v {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/keys"
 )
 
 // day bounds the lifetime of tokens that nothing can recall by itself.
@@ -147,6 +149,7 @@ func validateDatabase(d Database, purpose Purpose, f *faults) {
 }
 
 func validateKeys(k Keys, purpose Purpose, f *faults) {
+	validateAlgorithms(k.Algorithms, f)
 	if k.Master.Empty() {
 		f.require("keys.master", purpose != Serve,
 			"required: make one with: openssl rand -base64 32; then set %s or keys.master_file", envName("keys.master"))
@@ -174,6 +177,15 @@ func validatePKCS11(k Keys, f *faults) {
 		"%q is no absolute path: write one such as /usr/lib/softhsm/libsofthsm2.so", k.PKCS11Module)
 	const longest = 32 // CK_TOKEN_INFO (PKCS #11 v3.1 §3.2)
 	f.require("keys.pkcs11_token", len(k.PKCS11Token) <= longest, "labels of tokens have at most %d bytes", longest)
+}
+
+func validateAlgorithms(algorithms []keys.Algorithm, f *faults) {
+	const path = "keys.algorithms"
+	for i, alg := range algorithms {
+		f.require(path, !slices.Contains(algorithms[:i], alg), "%s is there twice: write it once", alg)
+	}
+	f.require(path, slices.Contains(algorithms, keys.RS256),
+		"RS256 is missing, which every application may rely on (OpenID Connect Core §15.1): add it, after the one that shall be the default")
 }
 
 // withoutKind drops the kind that wraps a message made for people.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-id/signet/internal/keyring"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/keys"
 )
 
 // Keys stores sealed signing keys and secrets.
@@ -117,4 +118,18 @@ func (s Keys) CreateInitial(ctx context.Context, keys []keyring.SealedKey, secre
 // RecordMaxExpiry raises the latest expiry that the key ever signed.
 func (s Keys) RecordMaxExpiry(ctx context.Context, kid string, exp time.Time) error {
 	return wrap("record expiry", s.db.q.RecordMaxExpiry(ctx, sqlcgen.RecordMaxExpiryParams{Kid: kid, MaxExpiry: &exp}))
+}
+
+// ChosenAlgorithms returns what clients chose for their ID tokens and resource servers for their access
+// tokens, whoever chose it: a key of each has to go on signing.
+func (s Keys) ChosenAlgorithms(ctx context.Context) ([]keys.Algorithm, error) {
+	rows, err := s.db.q.ChosenAlgorithms(ctx)
+	if err != nil {
+		return nil, wrap("list chosen algorithms", err)
+	}
+	out := make([]keys.Algorithm, len(rows))
+	for i, name := range rows {
+		out[i] = keys.Algorithm(name)
+	}
+	return out, nil
 }

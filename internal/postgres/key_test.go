@@ -2,12 +2,14 @@ package postgres_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/keyring"
+	"github.com/signet-id/signet/keys"
 )
 
 func TestOfTwoReplicasThatCreateTheFirstKeysOneStoresThem(t *testing.T) {
@@ -61,4 +63,25 @@ func TestOfTwoReplicasThatCreateTheFirstKeysOneStoresThem(t *testing.T) {
 	if _, err := w.Keys().LoadSecrets(t.Context()); err == nil {
 		t.Error("nonsense was loaded as a secret")
 	}
+}
+
+func TestTheChosenAlgorithmsAreThoseOfClientsAndResourceServers(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	chosen := func(want ...keys.Algorithm) {
+		t.Helper()
+		got, err := w.Keys().ChosenAlgorithms(t.Context())
+		must(t, err)
+		if !slices.Equal(got, want) {
+			t.Errorf("chosen: %v, want %v", got, want)
+		}
+	}
+	chosen()
+	w.exec(t, "INSERT INTO resource_server (audience, name, signing_algorithm) VALUES ('https://a.example', 'A', 'EdDSA'), ('https://b.example', 'B', 'ES256')")
+	chosen("ES256", "EdDSA")
+	w.exec(t, "INSERT INTO client (id, name, auth_method, id_token_algorithm) VALUES ('a', 'A', 'none', 'RS256'), ('b', 'B', 'none', 'EdDSA'), ('c', 'C', 'none', '')")
+	chosen("ES256", "EdDSA", "RS256")
+	w.exec(t, "DELETE FROM resource_server WHERE audience = 'https://b.example'")
+	w.exec(t, "UPDATE client SET disabled_at = now() WHERE id = 'a'") // who may be enabled again
+	chosen("EdDSA", "RS256")
 }

@@ -20,3 +20,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: RecordMaxExpiry :exec
 UPDATE signing_key SET max_expiry = greatest(coalesce(max_expiry, @max_expiry), @max_expiry) WHERE kid = @kid;
+
+-- name: ChosenAlgorithms :many
+SELECT id_token_algorithm AS algorithm FROM client WHERE id_token_algorithm <> ''
+ UNION
+SELECT signing_algorithm FROM resource_server WHERE signing_algorithm <> ''
+ ORDER BY algorithm;

@@ -10,6 +10,33 @@ import (
 	"time"
 )
 
+const chosenAlgorithms = `-- name: ChosenAlgorithms :many
+SELECT id_token_algorithm AS algorithm FROM client WHERE id_token_algorithm <> ''
+ UNION
+SELECT signing_algorithm FROM resource_server WHERE signing_algorithm <> ''
+ ORDER BY algorithm
+`
+
+func (q *Queries) ChosenAlgorithms(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, chosenAlgorithms)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var algorithm string
+		if err := rows.Scan(&algorithm); err != nil {
+			return nil, err
+		}
+		items = append(items, algorithm)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countKeys = `-- name: CountKeys :one
 SELECT count(*) FROM signing_key WHERE algorithm = $1 AND removed_at IS NULL
 `
