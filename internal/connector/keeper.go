@@ -56,11 +56,9 @@ func (k *Keeper) openJSON(sealed, aad []byte, v any) error {
 }
 
 func secretAAD(c id.Connector) []byte { return envelope.Identity("connector", c.String()) }
-func attemptAAD(state secret.Hash) []byte {
-	return envelope.Identity("upstream_attempt", string(state[:]))
-}
-func linkAAD(token secret.Hash) []byte { return envelope.Identity("pending_link", string(token[:])) }
-func tokensAAD(i id.Identity) []byte   { return envelope.Identity("identity_tokens", i.String()) }
+func attemptAAD(state []byte) []byte  { return envelope.Identity("upstream_attempt", string(state)) }
+func linkAAD(token []byte) []byte     { return envelope.Identity("pending_link", string(token)) }
+func tokensAAD(i id.Identity) []byte  { return envelope.Identity("identity_tokens", i.String()) }
 
 // SealSecret returns the stored form of the client secret of a connector; nil for none.
 func (k *Keeper) SealSecret(c id.Connector, s secret.Text) ([]byte, error) {
@@ -85,12 +83,12 @@ func (k *Keeper) Secret(c Connector) (secret.Text, error) {
 
 // SealAttempt and OpenAttempt are for AttemptSecrets.
 func (k *Keeper) SealAttempt(state secret.Hash, s AttemptSecrets) ([]byte, error) {
-	return k.sealJSON(s, attemptAAD(state))
+	return k.sealJSON(s, attemptAAD(state[:]))
 }
 
 // OpenAttempt reads what SealAttempt wrote.
 func (k *Keeper) OpenAttempt(state secret.Hash, sealed []byte) (s AttemptSecrets, err error) {
-	return s, k.openJSON(sealed, attemptAAD(state), &s)
+	return s, k.openJSON(sealed, attemptAAD(state[:]), &s)
 }
 
 // storedTokens and storedLink are the plaintext of what is sealed. A later binary reads what an
@@ -134,13 +132,14 @@ func (k *Keeper) OpenTokens(i id.Identity, sealed []byte) (Tokens, error) {
 
 // SealLink returns the sealed part of a pending link.
 func (k *Keeper) SealLink(l PendingLink) ([]byte, error) {
-	return k.sealJSON(storedLink{l.Reference, l.Proof.Profile, l.Proof.Tokens.stored(), l.Flow, l.After}, linkAAD(l.Token.Hash()))
+	token := l.Token.Hash()
+	return k.sealJSON(storedLink{l.Reference, l.Proof.Profile, l.Proof.Tokens.stored(), l.Flow, l.After}, linkAAD(token[:]))
 }
 
 // OpenLink fills in the sealed part of a pending link, whose secret is token.
 func (k *Keeper) OpenLink(token secret.Hash, sealed []byte, l *PendingLink) error {
 	var s storedLink
-	if err := k.openJSON(sealed, linkAAD(token), &s); err != nil {
+	if err := k.openJSON(sealed, linkAAD(token[:]), &s); err != nil {
 		return err
 	}
 	l.Reference, l.Proof, l.Flow, l.After = s.Reference, Proof{s.Profile, s.Tokens.tokens()}, s.Flow, s.After

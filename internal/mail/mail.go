@@ -10,6 +10,7 @@
 package mail
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -194,6 +195,13 @@ func (w *Writer) Open(s Sealed) (Message, error) {
 
 // identity binds a sealed message to its row.
 func identity(row [16]byte) []byte { return envelope.Identity("mail_outbox", string(row[:])) }
+
+// Places are where messages are stored that a Writer sealed.
+func Places() []envelope.Place {
+	return []envelope.Place{{Name: "mail_outbox", Row: func(key []byte) (string, [][]byte) {
+		return hex.EncodeToString(key), [][]byte{identity([16]byte(key))}
+	}}}
+}
 
 // stored is the plaintext of a sealed message. A later binary reads what an earlier one wrote:
 // add fields, never change one.
