@@ -88,6 +88,8 @@ type Config struct {
 	Tester     ConnectorTester
 	Resolver   connector.Resolver
 
+	Rewrapper Rewrapper
+
 	Invitations Invitations
 	MailLinks   MailLinks
 	Letters     *mail.Writer // without a mail server nobody is invited
@@ -172,6 +174,7 @@ func (a *API) nouns() []func() {
 		a.letters,
 		a.me,
 		a.previews,
+		a.rewrapping,
 		a.history,
 	}
 }

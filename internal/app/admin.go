@@ -41,6 +41,8 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Tester:   r.upstreams,
 		Resolver: o.names(),
 
+		Rewrapper: r.rewrapper,
+
 		Invitations:     r.db.Invitations(),
 		MailLinks:       r.db.MailLinks(),
 		Letters:         r.letters,

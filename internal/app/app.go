@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,6 +113,12 @@ func openMaster(c config.Config) (*envelope.Envelope, error) {
 	return envelope.New(current, former...), nil
 }
 
+// newRewrapper knows of everything that is sealed, because each package that seals is asked for its
+// places.
+func newRewrapper(db *postgres.DB, e *envelope.Envelope) (*envelope.Rewrapper, error) {
+	return envelope.NewRewrapper(e, db.Sealed(), slices.Concat(keyring.Places(), connector.Places(), mail.Places())...)
+}
+
 // rooms is everything that lives as long as the app does.
 type rooms struct {
 	db         *postgres.DB
@@ -123,6 +130,7 @@ type rooms struct {
 	upstreams  *upstream.Providers
 	connectors *connector.Cache // the providers that people sign in through
 	keeper     *connector.Keeper
+	rewrapper  *envelope.Rewrapper
 	recorder   *audit.Recorder
 	letters    *mail.Writer
 	postman    *postman.Postman // nil without a mail server
@@ -192,6 +200,9 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		requests: requests,
 	}
 	if r.postman, err = newPostman(o, db, r.letters, metrics); err != nil {
+		return nil, err
+	}
+	if r.rewrapper, err = newRewrapper(db, envelopes); err != nil {
 		return nil, err
 	}
 	metrics.ObserveCutoffs(r.cutoffs.Len)

@@ -104,6 +104,10 @@ const (
 	DomainLapsed     Action = "domain.lapsed" // its TXT record is gone: it is no longer verified
 )
 
+// KeysRewrapped is a piece of the work of bringing what is sealed under the present master key. Detail
+// counts, and names the key by its fingerprint.
+const KeysRewrapped Action = "key.rewrapped"
+
 // MailUndelivered is a message that a mail server refused for good or that none took in time.
 // Target says what it was about, detail its kind and why.
 const MailUndelivered Action = "mail.undelivered"

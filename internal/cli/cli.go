@@ -84,6 +84,7 @@ func (c *CLI) Commands() []*cobra.Command {
 		c.importCommand(),
 		c.applyCommand(),
 		c.exportCommand(),
+		c.keysCommand(),
 		c.auditCommand(),
 	}
 	for _, cmd := range nouns {

@@ -418,6 +418,15 @@ func (c *Client) ImportUsers(ctx context.Context, body ImportUsersBody, opts ...
 	return value, err
 }
 
+// RewrapKeys: Bring what is sealed in the database under the present master key, a piece at a time.
+//
+// Installation administrators only. Repeat it with next_cursor until there is none. It may be
+// interrupted and done again at any time; servers that know both master keys notice nothing.
+func (c *Client) RewrapKeys(ctx context.Context, body RewrapKeysBody, opts ...Option) (value Rewrapped, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/keys/rewrap", body: body, opts: opts}, &value)
+	return value, err
+}
+
 // GetMe: Say who calls, and what they may administer.
 func (c *Client) GetMe(ctx context.Context, opts ...Option) (value Me, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/me", opts: opts}, &value)
@@ -1612,6 +1621,15 @@ type CreatedSecret struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// DamagedSealed is in the answer of RewrapKeys.
+type DamagedSealed struct {
+	// That it is damaged, or sealed under a master key that is not configured: which one.
+	Reason string `json:"reason"`
+	// Identifier of the row.
+	Row   string `json:"row"`
+	Table string `json:"table"`
+}
+
 // DeclaredClaim is sent by CreateClient.
 type DeclaredClaim struct {
 	Name string `json:"name"`
@@ -1955,6 +1973,27 @@ type ResourceServer struct {
 	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
 	CreatedAt     time.Time       `json:"created_at"`
 	UpdatedAt     time.Time       `json:"updated_at"`
+}
+
+// RewrapKeysBody is sent by RewrapKeys.
+type RewrapKeysBody struct {
+	// The next_cursor of the answer before; absent to begin.
+	Cursor string `json:"cursor,omitzero"`
+}
+
+// Rewrapped is in the answer of RewrapKeys.
+type Rewrapped struct {
+	// Values that this request met and that cannot be rewrapped. They are left as they are.
+	Damaged []DamagedSealed `json:"damaged"`
+	// Fingerprint of the present master key.
+	MasterKey string `json:"master_key"`
+	// The cursor to go on with; absent at the end.
+	NextCursor string `json:"next_cursor,omitzero"`
+	// Values that are not under it, those that cannot be rewrapped among them. Counted at the
+	// beginning and again at the end.
+	Remaining int64 `json:"remaining"`
+	// Values that this request brought under it.
+	Rewrapped int64 `json:"rewrapped"`
 }
 
 // Role is in the answer of ListRoles.
