@@ -19,14 +19,11 @@ const DocumentType = "application/jwk-set+json"
 // state they are in, so the tag changes when a key appears or goes and not when it starts to
 // sign. The error is ErrKey or ErrAlgorithm; nothing is left out silently.
 func Document(all []Key, now time.Time) (body []byte, etag string, err error) {
-	published := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return !k.Publishable(now) })
-	slices.SortFunc(published, func(a, b Key) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
+	in := published(all, now)
 	set := struct {
 		Keys []publicJWK `json:"keys"`
-	}{Keys: make([]publicJWK, 0, len(published))}
-	for _, k := range published {
+	}{Keys: make([]publicJWK, 0, len(in))}
+	for _, k := range in {
 		j, err := describe(k)
 		if err != nil {
 			return nil, "", err
@@ -38,4 +35,13 @@ func Document(all []Key, now time.Time) (body []byte, etag string, err error) {
 	}
 	sum := sha256.Sum256(body)
 	return body, `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`, nil
+}
+
+// published returns the keys of the document at now in their order.
+func published(all []Key, now time.Time) []Key {
+	in := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return !k.Publishable(now) })
+	slices.SortFunc(in, func(a, b Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return in
 }

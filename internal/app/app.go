@@ -22,6 +22,7 @@ import (
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/holder"
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/keyring"
@@ -123,6 +124,7 @@ func newRewrapper(db *postgres.DB, e *envelope.Envelope) (*envelope.Rewrapper, e
 type rooms struct {
 	db         *postgres.DB
 	ring       *keyring.Ring
+	holders    *holder.Log
 	clients    *client.Cache
 	heard      *replica.Announcements
 	cutoffs    *revocation.Register
@@ -183,6 +185,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 	r := &rooms{
 		db:         db,
 		ring:       ring,
+		holders:    holder.NewLog(holder.Config{Store: db.Keys(), Address: server.ClientIP, Keys: ring.Keys, Now: o.Now, Log: o.Log}),
 		clients:    client.NewCache(db.Clients()),
 		heard:      heard,
 		cutoffs:    revocation.NewRegister(db.Grants(), heard, o.Now),
@@ -210,6 +213,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 	r.issuer = issuer.New(issuer.Config{
 		URL:        c.Issuer,
 		Keys:       ring,
+		Holders:    r.holders,
 		RefreshMAC: ring.MAC("refresh-token"),
 		Clients:    r.clients,
 		Codes:      db.Grants(),
@@ -323,6 +327,7 @@ func (r *rooms) live(ctx context.Context, o Options, s *server.Server, d *declar
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { r.ring.Run(background) })
+	wg.Go(func() { r.holders.Run(background) })
 	wg.Go(func() { r.listen(background, o) })
 	wg.Go(func() { r.clean(background, o) })
 	wg.Go(func() { r.lookAfterDomains(background, o) })
@@ -406,7 +411,7 @@ func (r *rooms) clean(ctx context.Context, o Options) {
 		case done.Total() > 0:
 			o.Log.InfoContext(ctx, "expired rows deleted", "codes", done.Codes, "refresh_families", done.Families,
 				"cutoffs", done.Cutoffs, "sessions", done.Sessions, "throttles", done.Throttles, "idempotency_keys", done.IdempotencyKeys,
-				"upstream_attempts", done.Attempts, "pending_links", done.PendingLinks, "upstream_logouts", done.Logouts,
+				"upstream_attempts", done.Attempts, "pending_links", done.PendingLinks, "upstream_logouts", done.Logouts, "key_holders", done.Holders,
 				"invitations", done.Invitations, "links", done.Links)
 		}
 		if len(done.Unpartitioned) > 0 {

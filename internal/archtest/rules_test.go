@@ -6,7 +6,7 @@ const inner = "internal/errdefs internal/secret internal/id internal/replica " +
 	"internal/directory internal/client internal/session internal/grant internal/authorization " +
 	"internal/revocation internal/audit internal/ratelimit internal/password internal/installation " +
 	"internal/envelope internal/keyring internal/admin internal/claims internal/invitation internal/maillink " +
-	"internal/mail internal/importer internal/connector"
+	"internal/mail internal/importer internal/connector internal/holder"
 
 // outer is the packages that put the others together; nothing points at them but they and tests.
 const outer = "cmd/... internal/app internal/dev internal/apptest test/..."

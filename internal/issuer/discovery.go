@@ -3,6 +3,7 @@ package issuer
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -116,46 +117,80 @@ func (i *Issuer) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(m.body)
 }
 
-// keySetHeaders are the values of headers that change only with the published keys. They are
-// shared by all answers, which nobody changes.
-type keySetHeaders struct{ tag, cacheControl []string }
+// keySet is the published document with its headers, which are shared by all answers; nobody
+// changes them.
+type keySet struct {
+	body                []byte
+	etag                string
+	cacheControl        string
+	tag, length, caches []string // ETag, Content-Length, Cache-Control
+}
+
+// published returns the key set of now. Headers are made anew only when it changes.
+func (i *Issuer) published() *keySet {
+	body, etag := i.Keys.Document()
+	caches := i.Keys.CacheControl()
+	s := i.keySet.Load()
+	if s == nil || s.etag != etag || s.cacheControl != caches {
+		s = &keySet{
+			body: body, etag: etag, cacheControl: caches,
+			tag: []string{etag}, length: []string{strconv.Itoa(len(body))}, caches: []string{caches},
+		}
+		i.keySet.Store(s)
+	}
+	return s
+}
 
 // ServeJWKS answers with the public keys from memory, so it goes on while the database is
 // down. Everyone may read it: that is what it is for.
 func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
-	body, etag := i.Keys.Document()
-	s := i.keySet.Load()
-	if s == nil || s.tag[0] != etag {
-		s = &keySetHeaders{tag: []string{etag}, cacheControl: []string{i.Keys.CacheControl()}}
-		i.keySet.Store(s)
-	}
+	s := i.published()
 	h := w.Header()
 	h["Etag"] = s.tag
-	h["Cache-Control"] = s.cacheControl
+	h["Cache-Control"] = s.caches
 	h["Access-Control-Allow-Origin"] = everyone
 	h["X-Content-Type-Options"] = noSniff
-	if matchesETag(r.Header["If-None-Match"], etag) {
+	if conditions := r.Header["If-None-Match"]; len(conditions) > 0 && i.holds(r, conditions, s.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h["Content-Type"] = contentJWKS
-	_, _ = w.Write(body)
+	h["Content-Length"] = s.length // else net/http sends what is larger than its buffer in chunks
+	_, _ = w.Write(s.body)
 }
 
-// matchesETag compares weakly, as If-None-Match asks for (RFC 9110 §13.1.2): a proxy that
-// compresses on the way turns our strong tag into a weak one.
-func matchesETag(conditions []string, etag string) bool {
-	if len(conditions) == 0 {
-		return false
-	}
-	if len(conditions) == 1 && conditions[0] == etag { // what verifiers send
-		return true
-	}
-	for tag := range strings.SplitSeq(strings.Join(conditions, ","), ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+// holds reports whether the conditions match the tag of what is published, and notes which set
+// their sender has. Tags are compared weakly (RFC 9110 §13.1.2): a proxy that compresses on the way
+// turns our strong tag into a weak one.
+func (i *Issuer) holds(r *http.Request, conditions []string, etag string) bool {
+	if len(conditions) == 1 {
+		switch strings.TrimSpace(conditions[0]) {
+		case etag: // what verifiers send
+			i.Holders.Current(r.Context(), agent(r), etag)
+			return true
+		case "*": // whatever it is: says nothing of what the sender has
 			return true
 		}
 	}
+	for _, line := range conditions {
+		for tag := range strings.SplitSeq(line, ",") { // ours holds no comma, so none is cut in two
+			if opaque(tag) == etag {
+				i.Holders.Current(r.Context(), agent(r), etag)
+				return true
+			}
+		}
+	}
+	first, _, _ := strings.Cut(conditions[0], ",")
+	i.Holders.Former(r.Context(), agent(r), opaque(first))
 	return false
+}
+
+// opaque returns an entity tag without what makes it weak.
+func opaque(tag string) string { return strings.TrimPrefix(strings.TrimSpace(tag), "W/") }
+
+func agent(r *http.Request) string {
+	if line := r.Header["User-Agent"]; len(line) > 0 {
+		return line[0]
+	}
+	return ""
 }

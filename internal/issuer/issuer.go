@@ -42,6 +42,13 @@ type Keys interface {
 	Algorithms() []keys.Algorithm
 }
 
+// Holders notes who holds which key set; package holder implements it.
+type Holders interface {
+	// Current takes the tag of the set that is published, Former any other that a client named.
+	Current(ctx context.Context, agent, tag string)
+	Former(ctx context.Context, agent, tag string)
+}
+
 // Clients finds registrations.
 type Clients interface {
 	FindClient(ctx context.Context, clientID client.ID) (client.Client, error)
@@ -122,6 +129,7 @@ type Lifetimes struct {
 type Config struct {
 	URL         string // the issuer identifier, without a trailing slash
 	Keys        Keys
+	Holders     Holders
 	RefreshMAC  grant.Authenticator
 	Clients     Clients
 	Codes       Codes
@@ -153,7 +161,7 @@ type Issuer struct {
 	metadata metadataCache
 	seen     seenCache
 	rights   *directory.Rights
-	keySet   atomic.Pointer[keySetHeaders]
+	keySet   atomic.Pointer[keySet]
 }
 
 // New returns the issuer of c.

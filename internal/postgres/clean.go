@@ -17,7 +17,7 @@ const (
 // Cleaned counts the expired rows that a call of Clean deleted.
 type Cleaned struct {
 	Codes, Families, Cutoffs, Sessions, Throttles, Invitations, Links, IdempotencyKeys int64
-	Attempts, PendingLinks, Logouts                                                    int64
+	Attempts, PendingLinks, Logouts, Holders                                           int64
 	// Unpartitioned names the months whose audit events stay in the default partition.
 	Unpartitioned []string
 }
@@ -25,7 +25,7 @@ type Cleaned struct {
 // Total returns the sum.
 func (c Cleaned) Total() int64 {
 	return c.Codes + c.Families + c.Cutoffs + c.Sessions + c.Throttles + c.Invitations + c.Links + c.IdempotencyKeys +
-		c.Attempts + c.PendingLinks + c.Logouts
+		c.Attempts + c.PendingLinks + c.Logouts + c.Holders
 }
 
 // Clean deletes expired rows in batches, and makes room in the audit log for the months to
@@ -60,6 +60,7 @@ func (db *DB) Clean(ctx context.Context, now time.Time) (Cleaned, error) {
 		{q.DeleteExpiredAttempts, &c.Attempts},
 		{q.DeleteExpiredPendingLinks, &c.PendingLinks},
 		{q.DeleteOldLogouts, &c.Logouts},
+		{q.DeleteOldHolders, &c.Holders},
 	} {
 		for {
 			n, err := job.delete(ctx, cleanBatch)
