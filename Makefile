@@ -39,7 +39,8 @@ test: ## Run all tests, browser and Node.js clients included, with the race dete
 
 # Benchmarks are a module of their own, so that what they compare with stays out of the product's.
 bench: ## Measure the server beside what could be reached (minutes; ARGS='--help' says more)
-	@scripts/prepare go postgresql
+	@scripts/prepare go postgresql $(if $(NODE_TESTS),node)
+	@$(if $(NODE_READY),$(MAKE) --no-print-directory $(NODE_READY))
 	@cd bench && $(GO) build -o ../bin/bench .
 	@exec bin/bench $(ARGS)
 

@@ -49,8 +49,11 @@ the same requests and answers as large, that does nothing but what no server cou
 (signatures, and for refresh and code the product's own database statement). The ratio of the
 two is what to compare; the absolute figures belong to the machine and the moment.
 
+Without --scenario it ends with a live run in which the signing keys change every few seconds
+(bench rotation), and fails when pkg/verify refuses a good token in it.
+
 Everything it starts and stores is gone afterwards.`,
-		Example: `  bench                                          everything, in a few minutes
+		Example: `  bench                                          everything, in some minutes
   bench --scenario client_credentials,refresh    two of them
   bench --json run.json --markdown run.md        keep the figures
   bench --scenario refresh --profile cpu.out     a CPU profile of the server (go tool pprof cpu.out)
@@ -63,8 +66,9 @@ Everything it starts and stores is gone afterwards.`,
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.profile, "profile", "", "write a CPU profile of the server under the one --scenario to `file`")
 	cmd.Flags().BoolVar(&o.noCeiling, "no-ceiling", false, "measure the server alone")
+	cmd.Flags().BoolVar(&o.noRotation, "no-rotation", false, "leave out the rotation of keys (bench rotation)")
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(growthCommand(), listsCommand(), weightCommand(), upstreamCommand(), importCommand(), loadCommand(), ceilingCommand())
+	cmd.AddCommand(growthCommand(), listsCommand(), weightCommand(), upstreamCommand(), importCommand(), rotationCommand(), loadCommand(), ceilingCommand())
 	return cmd
 }
 

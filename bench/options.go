@@ -28,6 +28,7 @@ type options struct {
 	markdown    string
 	profile     string
 	noCeiling   bool
+	noRotation  bool
 	settings    []string // of the server, as environment variables
 
 	core     int // for the server; negative: any
@@ -86,6 +87,9 @@ func (o *options) check() (err error) {
 	}
 	return nil
 }
+
+// rotation reports whether the rotation of keys is part of the run: of one of everything.
+func (o *options) rotation() bool { return !o.noRotation && len(o.scenarios) == 0 && o.profile == "" }
 
 // checkout returns dir, or the nearest directory upwards from here that is a checkout.
 func checkout(dir string) (string, error) {

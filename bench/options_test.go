@@ -37,6 +37,24 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
+func TestARunOfEverythingEndsWithTheRotation(t *testing.T) {
+	t.Parallel()
+	if !defaults().rotation() {
+		t.Error("a plain run does without")
+	}
+	for name, change := range map[string]func(*options){
+		"--scenario":    func(o *options) { o.scenarios = []string{"refresh"} },
+		"--profile":     func(o *options) { o.profile = "cpu.out" },
+		"--no-rotation": func(o *options) { o.noRotation = true },
+	} {
+		o := defaults()
+		change(o)
+		if o.rotation() {
+			t.Errorf("%s: rotates", name)
+		}
+	}
+}
+
 func TestTheCheckoutIsFoundFromWithin(t *testing.T) {
 	t.Parallel()
 	dir, err := checkout("") // tests run in their package's directory

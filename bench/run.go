@@ -48,14 +48,35 @@ func run(ctx context.Context, o *options) (err error) {
 			r.Server.PeakBytes = max(r.Server.PeakBytes, one.Peak)
 		}
 	}
-	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
 	if err := s.keepProfile(ctx); err != nil {
 		return err
 	}
+	var rotated error
+	if o.rotation() {
+		rotated = s.followedByRotation(ctx, &r)
+	}
+	r.Text(os.Stdout, progress.IsTerminal(os.Stdout))
 	return errors.Join(
+		rotated,
 		write(o.json, r.JSON),
 		write(o.markdown, func(w io.Writer) error { r.Markdown(w); return nil }),
 	)
+}
+
+// followedByRotation runs the rotation of keys with the same binary, when this stage's server and
+// database have nothing to do any more.
+func (s *stage) followedByRotation(ctx context.Context, r *report.Report) error {
+	if err := s.server.Stop(); err != nil {
+		return err
+	}
+	o := *s.o
+	o.binary = s.binary
+	result, err := rotation(ctx, &o, rotationDefaults())
+	if len(result.Libraries) > 0 {
+		r.Rotation = &result
+		err = errors.Join(err, fault(result))
+	}
+	return err
 }
 
 func write(path string, to func(io.Writer) error) error {

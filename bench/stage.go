@@ -54,14 +54,7 @@ func newStage(ctx context.Context, o *options, bar *progress.Bar) (s *stage, err
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "signet-bench-"); err != nil {
-		return s, err
-	}
-	s.closer = append(s.closer, func() error { return os.RemoveAll(s.dir) })
-	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL's user passes through when we are root
-		return s, err
-	}
-	if err := s.build(ctx); err != nil {
+	if err := s.makeRoom(ctx); err != nil {
 		return s, err
 	}
 	if s.db, err = rig.StartDatabase(ctx, filepath.Join(s.dir, "db"), o.commitsWait); err != nil {
@@ -80,6 +73,18 @@ func newStage(ctx context.Context, o *options, bar *progress.Bar) (s *stage, err
 	}
 	s.env.Set = set
 	return s, s.start(ctx)
+}
+
+// makeRoom makes a directory, and the binary in it.
+func (s *stage) makeRoom(ctx context.Context) (err error) {
+	if s.dir, err = os.MkdirTemp("", "signet-bench-"); err != nil {
+		return err
+	}
+	s.closer = append(s.closer, func() error { return os.RemoveAll(s.dir) })
+	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL's user passes through when we are root
+		return err
+	}
+	return s.build(ctx)
 }
 
 // build makes the binary that is measured, the way it is built for production.
@@ -103,13 +108,27 @@ func (s *stage) build(ctx context.Context) error {
 	return nil
 }
 
-// openRing opens the keys that the server will use, creating them: RSA keys are then made now,
-// and not while the server starts.
-func (s *stage) openRing(ctx context.Context) error {
+// drawMaster makes up a master key.
+func (s *stage) drawMaster() {
 	var key [envelope.KeySize]byte
 	_, _ = rand.Read(key[:]) // documented never to fail
 	s.master = base64.StdEncoding.EncodeToString(key[:])
+}
+
+// envelope opens what is sealed under the master key.
+func (s *stage) envelope() (*envelope.Envelope, error) {
 	master, err := envelope.ParseMaster(secret.New(s.master))
+	if err != nil {
+		return nil, err
+	}
+	return envelope.New(master), nil
+}
+
+// openRing opens the keys that the server will use, creating them: RSA keys are then made now,
+// and not while the server starts.
+func (s *stage) openRing(ctx context.Context) error {
+	s.drawMaster()
+	envelopes, err := s.envelope()
 	if err != nil {
 		return err
 	}
@@ -118,7 +137,7 @@ func (s *stage) openRing(ctx context.Context) error {
 	}
 	s.closer = append(s.closer, func() error { s.keys.Close(); return nil })
 	ring, err := keyring.Open(ctx, keyring.Config{
-		Store: s.keys.Keys(), Envelope: envelope.New(master), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s.keys.Keys(), Envelope: envelopes, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ type Report struct {
 	Settings   Settings    `json:"settings"`
 	Server     Server      `json:"server"`
 	Scenarios  []Scenario  `json:"scenarios"`
+	Rotation   *Rotation   `json:"rotation,omitempty"`
 }
 
 // PostgreSQL is the database of the run.

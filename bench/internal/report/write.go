@@ -49,6 +49,9 @@ func (r Report) Text(w io.Writer, colour bool) {
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, r.shape())
+	if r.Rotation != nil {
+		r.Rotation.Text(w, colour)
+	}
 }
 
 // verdicts paints the head and the column of verdicts; verdict says whether a row has one, and
@@ -124,6 +127,10 @@ func (r Report) Markdown(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, r.shape())
+	if r.Rotation != nil {
+		fmt.Fprintln(w)
+		r.Rotation.Markdown(w)
+	}
 }
 
 // JSON writes everything.

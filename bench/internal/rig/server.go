@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type ServerConfig struct {
 	Database string
 	Master   string   // the master key
 	Port     int      // 0 picks one
+	Issuer   string   // "" is its own address
 	Settings []string // further environment variables
 }
 
@@ -48,12 +50,12 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			continue
 		}
 		var err error
-		if ports[i], err = freePort(ctx); err != nil {
+		if ports[i], err = FreePort(ctx); err != nil {
 			return nil, err
 		}
 	}
 	s := &Server{Addr: "127.0.0.1:" + strconv.Itoa(ports[0]), LogFile: filepath.Join(c.Dir, "signet.log")}
-	s.Issuer = "http://" + s.Addr
+	s.Issuer = cmp.Or(c.Issuer, "http://"+s.Addr)
 	log, err := os.OpenFile(s.LogFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
@@ -128,8 +130,19 @@ func (s *Server) Stop() error {
 	return nil
 }
 
-// freePort returns a port of loopback that nothing listens on.
-func freePort(ctx context.Context) (int, error) {
+// Kill ends the server as a crash does, with nothing finished, and waits for it.
+func (s *Server) Kill() error {
+	if err := s.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	for s.Alive() {
+		time.Sleep(2 * time.Millisecond)
+	}
+	return nil
+}
+
+// FreePort returns a port of loopback that nothing listens on.
+func FreePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
