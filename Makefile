@@ -17,7 +17,7 @@ NODE_TESTS := $(wildcard test/node/package-lock.json)
 NODE_READY := $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench bench-growth bench-verify cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
+.PHONY: help run build test test-pkcs11 bench bench-growth bench-verify cover lint fmt generate check-generated check-format check-modules check-code clean-dev tools
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ test: ## Run all tests, browser and Node.js clients included, with the race dete
 	@$(if $(NODE_READY),$(MAKE) --no-print-directory $(NODE_READY))
 	PATH="$(CURDIR)/.tools/bin:$$PATH" $(GO) test -race -p $(TEST_PARALLEL) -timeout 10m $(TESTFLAGS) $(PKG)
 	$(if $(filter ./...,$(PKG)),cd bench && $(GO) test -race $(TESTFLAGS) ./...)
+
+# What the build tag brings in needs cgo, and a token: SoftHSM is one in software.
+test-pkcs11: ## Check and test keys in an HSM (build tag pkcs11) on SoftHSM
+	@scripts/prepare go cc postgresql softhsm
+	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./internal/hsm/... ./internal/app ./cmd/signet
+	CGO_ENABLED=1 $(GO) test -race -tags pkcs11 -timeout 5m $(TESTFLAGS) ./internal/hsm/...
 
 # Benchmarks are a module of their own, so that what they compare with stays out of the product's.
 bench: ## Measure the server beside what could be reached (minutes; ARGS='--help' says more)
@@ -73,6 +79,8 @@ check-format:
 
 check-code: .tools/golangci-lint
 	.tools/golangci-lint run
+	@scripts/prepare cc
+	CGO_ENABLED=1 .tools/golangci-lint run --build-tags pkcs11 ./internal/hsm/...
 	cd bench && ../.tools/golangci-lint run
 
 fmt: ## Format the Go code

@@ -43,6 +43,8 @@ var arrows = []struct{ of, may string }{
 	{of: "internal/cli/importjob", may: inner + " pkg/adminclient"},
 	{of: "internal/cli/login", may: "internal/errdefs internal/filelock internal/secret"},
 	{of: "internal/manifest", may: "internal/errdefs internal/secret pkg/adminclient"},
+	// Keys in hardware, under a build tag.
+	{of: "internal/hsm", may: "internal/errdefs internal/keyring internal/secret keys"},
 	// The way out: messages to a mail server, and a mail server for development and tests.
 	{of: "internal/postman", may: "internal/mail internal/audit internal/envelope internal/errdefs internal/secret"},
 	{of: "internal/mailcatcher", may: ""},
@@ -81,6 +83,8 @@ var reserved = []struct {
 	{"math/rand/...", "", "what is random here is secret until proven otherwise", false},
 	{"github.com/wneessen/go-mail/...", "internal/postman", "one package talks to mail servers", true},
 	{"github.com/emersion/...", "internal/mailcatcher", "the mail server for development", true},
+	{"github.com/miekg/pkcs11/...", "internal/hsm", "one package speaks with C, under a build tag: the rest is a static binary", true},
+	{"C", "", "the binary is static; what needs C is behind internal/hsm", true},
 	{"net/smtp", "", "goes out to an address; add a package that guards it first", false},
 	{"net/rpc/...", "", "goes out to an address; add a package that guards it first", false},
 }
