@@ -82,5 +82,5 @@ func ExampleSchedule_Validate() {
 	s.MaxLifetime = 3 * time.Hour
 	fmt.Println(s.Validate())
 	// Output:
-	// removal is 2h0m0s: it must be at least 3h1m30s, or valid tokens outlive their key
+	// Removal is 2h0m0s: it must be at least 3h1m30s, or valid tokens outlive their key
 }

@@ -112,53 +112,65 @@ func (s Schedule) CacheControl() string {
 }
 
 type directive struct {
-	name  string
-	value time.Duration
+	field, name string
+	value       time.Duration
 }
 
 func (s Schedule) directives() []directive {
 	return []directive{
-		{"max-age", s.MaxAge},
-		{"stale-while-revalidate", s.StaleWhileRevalidate},
-		{"stale-if-error", s.StaleIfError},
+		{"MaxAge", "max-age", s.MaxAge},
+		{"StaleWhileRevalidate", "stale-while-revalidate", s.StaleWhileRevalidate},
+		{"StaleIfError", "stale-if-error", s.StaleIfError},
 	}
 }
 
-// Validate reports every bound that s breaks, each with the least value that would do.
+// BoundError says which field of a Schedule breaks a bound.
+type BoundError struct {
+	Field string // by its name in Schedule
+	Text  string // what it is and what would do: "is 1m0s: it must be at least …"
+}
+
+func (e *BoundError) Error() string { return e.Field + " " + e.Text }
+
+// Validate reports every bound that s breaks, each as a BoundError with the least value that would do.
 func (s Schedule) Validate() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, &BoundError{field, fmt.Sprintf(format, args...)})
+	}
 	for _, d := range s.directives() {
 		if d.value < 0 || d.value%time.Second != 0 {
-			fault("%s is %v: it must be a whole number of seconds", d.name, d.value)
+			fault(d.field, "is %v: it must be a whole number of seconds", d.value)
 		}
 	}
-	for _, d := range []directive{
-		{"propagation", s.Propagation}, {"refetch", s.Refetch}, {"signer lag", s.SignerLag},
-		{"leeway", s.Leeway}, {"floor", s.Floor},
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"Propagation", s.Propagation}, {"Refetch", s.Refetch}, {"SignerLag", s.SignerLag},
+		{"Leeway", s.Leeway}, {"Floor", s.Floor},
 	} {
 		if d.value < 0 {
-			fault("%s is %v: it must not be negative", d.name, d.value)
+			fault(d.field, "is %v: it must not be negative", d.value)
 		}
 	}
 	if s.MaxAge <= 0 {
-		fault("max-age is %v: it must be positive, or every verification asks the issuer", s.MaxAge)
+		fault("MaxAge", "is %v: it must be positive, or every verification asks the issuer", s.MaxAge)
 	}
 	if s.MaxLifetime <= 0 {
-		fault("max lifetime is %v: it must be the longest lifetime of any token", s.MaxLifetime)
+		fault("MaxLifetime", "is %v: it must be the longest lifetime of any token", s.MaxLifetime)
 	}
 	if s.Caches < 1 {
-		fault("caches is %d: the verifier itself counts as one", s.Caches)
+		fault("Caches", "is %d: the verifier itself counts as one", s.Caches)
 	}
 	if least := s.MinLead(); s.Lead < least {
-		fault("lead is %v: it must be at least %v, or verifiers meet tokens of a key they do not hold", s.Lead, least)
+		fault("Lead", "is %v: it must be at least %v, or verifiers meet tokens of a key they do not hold", s.Lead, least)
 	}
 	if least := s.MinRemoval(); s.Removal < least {
-		fault("removal is %v: it must be at least %v, or valid tokens outlive their key", s.Removal, least)
+		fault("Removal", "is %v: it must be at least %v, or valid tokens outlive their key", s.Removal, least)
 	}
 	if s.Period <= 0 || s.Period < s.Lead {
-		fault("period is %v: it must be positive and at least the lead of %v, or there is not always a next key", s.Period, s.Lead)
+		fault("Period", "is %v: it must be positive and at least the lead of %v, or there is not always a next key", s.Period, s.Lead)
 	}
 	return errors.Join(faults...)
 }

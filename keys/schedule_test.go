@@ -33,18 +33,18 @@ func TestScheduleValidate(t *testing.T) {
 		want   []string // none: valid
 	}{
 		{"a lead at the bound is enough", func(s *keys.Schedule) { s.Lead = 86_880 * time.Second }, nil},
-		{"a lead below the bound", func(s *keys.Schedule) { s.Lead = 86_879 * time.Second }, []string{"lead is"}},
-		{"a cache that drops Age doubles the lead", func(s *keys.Schedule) { s.Caches = 2; s.Lead = 48 * time.Hour }, []string{"lead is"}},
-		{"a floor above the lead", func(s *keys.Schedule) { s.Floor = 49 * time.Hour }, []string{"lead is"}},
+		{"a lead below the bound", func(s *keys.Schedule) { s.Lead = 86_879 * time.Second }, []string{"Lead is"}},
+		{"a cache that drops Age doubles the lead", func(s *keys.Schedule) { s.Caches = 2; s.Lead = 48 * time.Hour }, []string{"Lead is"}},
+		{"a floor above the lead", func(s *keys.Schedule) { s.Floor = 49 * time.Hour }, []string{"Lead is"}},
 		{"a removal at the bound is enough", func(s *keys.Schedule) { s.Removal = 3690 * time.Second }, nil},
-		{"a removal below the bound", func(s *keys.Schedule) { s.Removal = 3689 * time.Second }, []string{"removal is"}},
-		{"long tokens need a long removal", func(s *keys.Schedule) { s.MaxLifetime = 3 * time.Hour }, []string{"removal is"}},
-		{"a period at the lead is enough", func(s *keys.Schedule) { s.Period = 48 * time.Hour }, nil},
-		{"a period below the lead", func(s *keys.Schedule) { s.Period = 47 * time.Hour }, []string{"period is"}},
-		{"a fraction of a second in a header", func(s *keys.Schedule) { s.StaleWhileRevalidate = 1500 * time.Millisecond }, []string{"stale-while-revalidate is"}},
-		{"a negative leeway", func(s *keys.Schedule) { s.Leeway = -1 }, []string{"leeway is"}},
+		{"a removal below the bound", func(s *keys.Schedule) { s.Removal = 3689 * time.Second }, []string{"Removal is"}},
+		{"long tokens need a long removal", func(s *keys.Schedule) { s.MaxLifetime = 3 * time.Hour }, []string{"Removal is"}},
+		{"a period at the Lead is enough", func(s *keys.Schedule) { s.Period = 48 * time.Hour }, nil},
+		{"a period below the lead", func(s *keys.Schedule) { s.Period = 47 * time.Hour }, []string{"Period is"}},
+		{"a fraction of a second in a header", func(s *keys.Schedule) { s.StaleWhileRevalidate = 1500 * time.Millisecond }, []string{"StaleWhileRevalidate is"}},
+		{"a negative leeway", func(s *keys.Schedule) { s.Leeway = -1 }, []string{"Leeway is"}},
 		{"every fault is reported at once", func(s *keys.Schedule) { *s = keys.Schedule{Floor: time.Hour} },
-			[]string{"max-age is", "max lifetime is", "caches is", "lead is", "period is"}},
+			[]string{"MaxAge is", "MaxLifetime is", "Caches is", "Lead is", "Period is"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -78,7 +78,8 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	ring, err := keyring.Open(ctx, keyring.Config{
-		Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log, Algorithms: o.Config.Keys.Algorithms,
+		Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log,
+		Algorithms: o.Config.Keys.Algorithms, Schedule: o.Config.Schedule(),
 	})
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)

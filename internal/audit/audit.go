@@ -104,6 +104,15 @@ const (
 	DomainLapsed     Action = "domain.lapsed" // its TXT record is gone: it is no longer verified
 )
 
+// Signing keys. The first three are of the rotator, whose target is the key.
+const (
+	KeyPublished Action = "key.published" // a fresh one; detail says when it is to sign
+	KeyPlanned   Action = "key.planned"   // when it signs, retires or is removed
+	KeyErased    Action = "key.erased"    // its private half was destroyed
+	KeysRotated  Action = "key.rotated"   // somebody had the next one sign as soon as nobody notices
+	KeyRevoked   Action = "key.revoked"   // somebody said that it was stolen
+)
+
 // KeysRewrapped is a piece of the work of bringing what is sealed under the present master key. Detail
 // counts, and names the key by its fingerprint.
 const KeysRewrapped Action = "key.rewrapped"

@@ -77,9 +77,23 @@ type Keys struct {
 	Algorithms     []keys.Algorithm `key:"algorithms" default:"ES256,RS256" doc:"What tokens are signed with: ES256, RS256 and EdDSA (Ed25519). The first is the default; clients can choose another one for their ID tokens, and resource servers for their access tokens. RS256 has to be among them: there are applications that know nothing else (OpenID Connect Core §15.1). An algorithm that is added signs once its keys have been published for the lead, at once in a new installation; one that is left out goes on for those who chose it."`
 	Master         secret.Text      `key:"master" example:"(openssl rand -base64 32)" doc:"The master key: 32 random bytes in base64 or hexadecimal. Required. Keep a copy apart from the database's backups."`
 	MasterPrevious []secret.Text    `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
-	PKCS11Module   string           `key:"pkcs11_module" example:"/usr/lib/softhsm/libsofthsm2.so" doc:"Absolute path of a PKCS#11 module, through which new signing keys are made and used in an HSM. Needs a binary built with -tags pkcs11. Empty: private keys are in the database, encrypted."`
-	PKCS11Token    string           `key:"pkcs11_token" example:"signet" doc:"Label of the token that holds the keys. Required with keys.pkcs11_module."`
-	PKCS11PIN      secret.Text      `key:"pkcs11_pin" doc:"The token's user PIN. Required with keys.pkcs11_module."`
+
+	Period               time.Duration `key:"period" default:"720h" doc:"A key signs for this long, then the next one takes over. At least keys.lead."`
+	Lead                 time.Duration `key:"lead" default:"48h" doc:"A key is published for at least this long before it signs, so that everybody who verifies tokens holds it by then. The least that is safe follows from the settings below, and a shorter one is refused: the greater of keys.floor and propagation + caches × (max-age + stale-while-revalidate + stale-if-error) + refetch + signer_lag."`
+	Removal              time.Duration `key:"removal" default:"0s" doc:"A key stays published for this long after the next one took over. At least signer_lag + the longest lifetime of a token + leeway. 0s: an hour more than that lifetime."`
+	MaxAge               time.Duration `key:"jwks_max_age" default:"5m" doc:"For how long caches may keep the published keys without asking (Cache-Control: max-age)."`
+	StaleWhileRevalidate time.Duration `key:"jwks_stale_while_revalidate" default:"1m" doc:"For how much longer they may use them while they ask."`
+	StaleIfError         time.Duration `key:"jwks_stale_if_error" default:"24h" doc:"For how much longer they may use them while this server does not answer."`
+	Propagation          time.Duration `key:"propagation" default:"1m" doc:"Time within which every replica publishes a new key; replicas ask the database in half of the lesser of this and keys.signer_lag."`
+	Refetch              time.Duration `key:"refetch" default:"30s" doc:"Time that those who verify tokens need to fetch the keys, one retry included."`
+	SignerLag            time.Duration `key:"signer_lag" default:"30s" doc:"Time within which every replica signs with the key that took over."`
+	Leeway               time.Duration `key:"leeway" default:"1m" doc:"How far clocks are apart, and for how long expired tokens are accepted elsewhere."`
+	Floor                time.Duration `key:"floor" default:"24h" doc:"For how long services that ignore caching headers keep the published keys."`
+	Caches               int           `key:"caches" default:"1" doc:"One, for the verifier itself, plus the caches in front of this server that drop the Age header."`
+
+	PKCS11Module string      `key:"pkcs11_module" example:"/usr/lib/softhsm/libsofthsm2.so" doc:"Absolute path of a PKCS#11 module, through which new signing keys are made and used in an HSM. Needs a binary built with -tags pkcs11. Empty: private keys are in the database, encrypted."`
+	PKCS11Token  string      `key:"pkcs11_token" example:"signet" doc:"Label of the token that holds the keys. Required with keys.pkcs11_module."`
+	PKCS11PIN    secret.Text `key:"pkcs11_pin" doc:"The token's user PIN. Required with keys.pkcs11_module."`
 }
 
 // Log is the structured log.

@@ -33,6 +33,7 @@ func validate(c Config, purpose Purpose, f *faults) {
 	f.require("log.format", c.Log.Format == "json" || c.Log.Format == "text",
 		"%q is no format: write json or text", c.Log.Format)
 	validateLifetimes(c.Tokens, c.Sessions, f)
+	validateSchedule(c, f)
 	validateLinks(c.Links, f)
 	validatePasswords(c.Password, f)
 	validateBudgets(c, f)

@@ -274,10 +274,11 @@ type idTokenHint struct {
 	user     id.User
 }
 
-// readHint checks that an ID token is ours, by signature, type and issuer; it may be expired
-// (OpenID Connect RP-Initiated Logout 1.0 §2).
+// readHint checks that an ID token is ours, by signature, type and issuer; it may be expired, and its
+// key removed since, for browsers keep it as long as they are signed in (OpenID Connect RP-Initiated
+// Logout 1.0 §2, Core §3.1.2.1).
 func (i *Issuer) readHint(token string) (idTokenHint, error) {
-	payload, err := i.Keys.Verify(token, typeIDToken)
+	payload, err := i.Keys.VerifyOld(token, typeIDToken)
 	if err != nil {
 		return idTokenHint{}, err
 	}

@@ -37,6 +37,7 @@ import (
 type Keys interface {
 	Sign(ctx context.Context, alg keys.Algorithm, typ string, payload []byte, expires time.Time) (string, error)
 	Verify(token string, typ ...string) (payload []byte, err error)
+	VerifyOld(token string, typ ...string) (payload []byte, err error)
 	Document() (body []byte, etag string)
 	CacheControl() string
 	Algorithms() []keys.Algorithm

@@ -2,17 +2,29 @@ package keyring
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/signet-id/signet/keys"
+	"github.com/signet-id/signet/internal/errdefs"
+)
+
+const (
+	// longestPoll is how often the keys are loaded, at the least, when no notification arrives.
+	longestPoll  = time.Minute
+	shortestPoll = 100 * time.Millisecond
+	// storeTimeout bounds one conversation with the store that no caller waits for.
+	storeTimeout = 30 * time.Second
+	// renewTimeout bounds one that somebody waits for who wants a token.
+	renewTimeout = 2 * time.Second
 )
 
 // Reload loads the keys again. On an error the ring keeps what it has.
 func (r *Ring) Reload(ctx context.Context) error {
-	r.write.Lock()
-	defer r.write.Unlock()
+	if err := r.write.lock(ctx); err != nil {
+		return err
+	}
+	defer r.write.unlock()
 	return r.load(ctx)
 }
 
@@ -24,13 +36,13 @@ func (r *Ring) Poke() {
 	}
 }
 
-// Run keeps the ring fresh until ctx is done: it creates the keys that Open left out, reloads
-// every minute and when poked, and stores the watermarks of what was signed. It returns after
-// having stored the last of them, so stop it after the servers that sign.
+// Run keeps the ring fresh until ctx is done: it reloads often enough for every bound of the schedule
+// and when poked, takes its turn as the rotator, and stores the watermarks of what was signed. It
+// returns after having stored the last of them, so stop it after the servers that sign.
 func (r *Ring) Run(ctx context.Context) {
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(r.poll)
 	defer tick.Stop()
-	r.work(ctx, r.createMissing, "create missing keys")
+	r.work(ctx, r.advance, "rotate keys")
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,7 +53,7 @@ func (r *Ring) Run(ctx context.Context) {
 		case <-tick.C:
 			r.work(ctx, r.flush, "store key watermarks")
 			r.work(ctx, r.Reload, "reload keys")
-			r.work(ctx, r.createMissing, "create missing keys")
+			r.work(ctx, r.advance, "rotate keys")
 		}
 	}
 }
@@ -57,74 +69,78 @@ func (r *Ring) work(ctx context.Context, do func(context.Context) error, what st
 
 // load replaces the snapshot; the caller holds write.
 func (r *Ring) load(ctx context.Context) error {
-	rows, err := r.store.LoadKeys(ctx)
+	asked := r.clock()
+	stored, err := r.store.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
-	secrets, err := r.store.LoadSecrets(ctx)
-	if err != nil {
-		return fmt.Errorf("load secrets: %w", err)
-	}
-	now := r.now()
+	// The answer was given somewhere between the question and now.
+	answered := r.clock()
+	offset := stored.Now.Sub(asked.Add(answered.Sub(asked) / 2)).Round(time.Microsecond)
 	before := r.held.Load()
-	s, err := assemble(r.envelope, before, rows, secrets, r.schedule.SignerLag, now)
+	s, err := r.assemble(before, stored, asked)
 	if err != nil {
 		return err
 	}
 	if before != nil && len(before.roots) > 0 && len(s.roots) == 0 {
-		return fmt.Errorf("load secrets: the root secret is gone")
+		return errors.New("load secrets: the root secret is gone")
 	}
-	if _, err := s.at(now); err != nil {
+	if _, err := s.at(stored.Now); err != nil {
 		return err
 	}
+	r.complain(ctx, before, s)
+	r.offset.Store(int64(offset))
 	r.held.Store(s)
 	return nil
 }
 
-// complete creates the root secret and the keys of algs where there are none; the caller holds
-// write.
-func (r *Ring) complete(ctx context.Context, algs []keys.Algorithm) error {
-	now := r.now()
-	activate := now
-	if !r.young() {
-		// Verifiers hold a document without this algorithm: its first key waits like any other.
-		activate = now.Add(r.schedule.Lead)
+// complain logs what is damaged, once.
+func (r *Ring) complain(ctx context.Context, before, s *snapshot) {
+	said := map[string]bool{}
+	if before != nil {
+		for _, d := range before.damaged {
+			said[d.KID] = true
+		}
 	}
-	var created []SealedKey
-	for _, alg := range algs {
-		if r.has(alg) {
+	for _, d := range s.damaged {
+		if said[d.KID] {
 			continue
 		}
-		pair, err := newPair(r.envelope, alg, now, activate)
-		if err != nil {
-			return fmt.Errorf("create %s keys: %w", alg, err)
+		what := "a signing key is damaged in the database and not used; restore its row from a backup, or let another replace it"
+		if d.Held {
+			what = "a signing key is damaged in the database; going on with the copy in memory, which a restart loses"
 		}
-		created = append(created, pair...)
+		r.log.ErrorContext(ctx, what, "kid", d.KID, "alg", d.Algorithm, "error", d.Err)
 	}
-	var secrets []SealedSecret
-	if len(r.held.Load().roots) == 0 {
-		root, err := SealRoot(r.envelope, 1, now)
-		if err != nil {
-			return fmt.Errorf("create root secret: %w", err)
-		}
-		secrets = append(secrets, root)
-	}
-	if len(created) == 0 && len(secrets) == 0 {
-		return nil
-	}
-	if err := r.store.CreateInitial(ctx, created, secrets); err != nil {
-		return fmt.Errorf("store new keys: %w", err)
-	}
-	return r.load(ctx)
 }
 
-func (r *Ring) createMissing(ctx context.Context) error {
-	if !slices.ContainsFunc(r.algorithms, func(alg keys.Algorithm) bool { return !r.has(alg) }) {
+// renew loads the keys for somebody who waits, unless they are fresh enough to sign. The error is
+// errdefs.ErrUnavailable.
+func (r *Ring) renew(ctx context.Context) error {
+	if r.leased() {
 		return nil
 	}
-	r.write.Lock()
-	defer r.write.Unlock()
-	return r.complete(ctx, r.algorithms)
+	bounded, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	err := r.write.lock(bounded)
+	if err == nil {
+		defer r.write.unlock()
+		if r.leased() { // somebody else did
+			return nil
+		}
+		err = r.load(bounded)
+	}
+	if err != nil {
+		return fmt.Errorf("the signing keys were last loaded at %s and may have been replaced since: %w: %w",
+			r.LoadedAt().Format(time.RFC3339), errdefs.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// leased reports whether the keys were loaded lately enough to sign: see keys.Schedule.Lease.
+func (r *Ring) leased() bool {
+	age := r.clock().Sub(r.held.Load().askedAt)
+	return age >= 0 && age < r.schedule.Lease()
 }
 
 // flush stores the watermarks that rose. What a crash loses is bounded by one poll interval,
@@ -142,3 +158,22 @@ func (r *Ring) flush(ctx context.Context) error {
 	}
 	return nil
 }
+
+// record stores that something lives until expires before it is signed, if it lives longer than any
+// token is thought to: only then does the time of removal depend on it. It is rounded up, so that a
+// series of such tokens is stored now and then.
+func (r *Ring) record(ctx context.Context, h held, expires time.Time) error {
+	if !expires.After(r.now().Add(r.schedule.MaxLifetime)) || ceilSeconds(expires) <= h.mark.stored.Load() {
+		return nil
+	}
+	until := expires.Add(recordAhead)
+	if err := r.store.RecordMaxExpiry(ctx, h.key.ID, until); err != nil {
+		return fmt.Errorf("store how long a long-lived token lives: %w: %w", errdefs.ErrUnavailable, err)
+	}
+	raise(&h.mark.seen, ceilSeconds(until))
+	raise(&h.mark.stored, ceilSeconds(until))
+	return nil
+}
+
+// recordAhead is how much longer than it lives a long-lived token is said to live.
+const recordAhead = 10 * time.Minute

@@ -17,8 +17,8 @@ import (
 const (
 	rootSize = 32
 	// rootAdoption is how long every replica gets to load a new version before one makes MACs
-	// with it: the poll interval, twice.
-	rootAdoption = 2 * pollEvery
+	// with it: twice the longest time between two loads.
+	rootAdoption = 2 * longestPoll
 )
 
 // root is one version of the root secret with the keys derived from it so far.
@@ -52,7 +52,7 @@ func openRoots(e *envelope.Envelope, before *snapshot, rows []SealedSecret) ([]r
 			roots = append(roots, r)
 			continue
 		}
-		value, err := e.Open(row.Sealed, secretIdentity(row.Purpose, row.Version))
+		value, err := e.Open(row.Sealed, row.Identity())
 		if err != nil {
 			return nil, fmt.Errorf("secret %s version %d: %w", row.Purpose, row.Version, err)
 		}

@@ -12,7 +12,7 @@ func Places() []envelope.Place {
 	return []envelope.Place{
 		{Name: "signing_key", Row: func(key []byte) (string, [][]byte) {
 			kid := string(key)
-			return kid, [][]byte{keyIdentity(kid)}
+			return kid, [][]byte{keyIdentity(kid), referenceIdentity(kid), erasedIdentity(kid)}
 		}},
 		{Name: "system_secret", Row: func(key []byte) (string, [][]byte) {
 			name := string(key)

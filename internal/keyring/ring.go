@@ -1,12 +1,12 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,16 +15,10 @@ import (
 	"github.com/signet-id/signet/keys"
 )
 
-const (
-	// pollEvery is how often the keys are loaded when no notification arrives.
-	pollEvery = 60 * time.Second
-	// youngInstallation is the age up to which no verifier is expected to hold a JWKS document
-	// that it would have to refresh before a new algorithm is used. It is well above the time
-	// after which watermarks are stored.
-	youngInstallation = 10 * time.Minute
-	// storeTimeout bounds one conversation with the store that no caller waits for.
-	storeTimeout = 30 * time.Second
-)
+// youngInstallation is the age up to which no verifier is expected to hold a JWKS document that it
+// would have to refresh before a new algorithm is used. It is well above the time after which
+// watermarks are stored.
+const youngInstallation = 10 * time.Minute
 
 // Config says what a Ring needs. Everything is required unless it says otherwise.
 type Config struct {
@@ -34,25 +28,40 @@ type Config struct {
 	Log      *slog.Logger
 	// Algorithms are those in use, the default one first. Optional: ES256 and RS256.
 	Algorithms []keys.Algorithm
-	// Schedule gives the cache headers, the signer lag and the lead of an algorithm that is
-	// added to a running installation. Optional: keys.DefaultSchedule().
+	// Schedule is that of the rotation. Optional: keys.DefaultSchedule().
 	Schedule keys.Schedule
+	// Custodian makes the keys from now on and keeps them. Optional: they are made here and kept
+	// sealed in the store.
+	Custodian Custodian
+	// Gate holds a planned activation off. Optional: nothing does.
+	Gate Gate
+}
+
+// Gate knows whether those who verify tokens hold a key yet.
+type Gate interface {
+	// Ready reports whether the key may start to sign, as far as is known. An error counts as yes:
+	// what is not known never keeps keys from rotating.
+	Ready(ctx context.Context, kid string) (bool, error)
 }
 
 // Ring is the keys of this replica. It is safe for concurrent use and reads take no lock.
 type Ring struct {
 	store      Store
 	envelope   *envelope.Envelope
-	now        func() time.Time
+	clock      func() time.Time // this replica's own
 	log        *slog.Logger
 	algorithms []keys.Algorithm
 	schedule   keys.Schedule
-	// cacheControl belongs to schedule, which does not change.
-	cacheControl string
+	custodian  Custodian
+	gate       Gate
+	poll       time.Duration
 
-	held  atomic.Pointer[snapshot]
-	poke  chan struct{}
-	write sync.Mutex // one load or creation at a time
+	held   atomic.Pointer[snapshot]
+	offset atomic.Int64 // of the store's clock from this replica's, in nanoseconds
+	poke   chan struct{}
+	write  lock // one load or change at a time
+
+	rotator rotator
 }
 
 // Open loads the keys. On an empty store it creates the root secret and, for each algorithm, an
@@ -79,17 +88,16 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 		return nil, fmt.Errorf("key rotation schedule: %w", err)
 	}
 	r := &Ring{
-		store: c.Store, envelope: c.Envelope, now: c.Now, log: c.Log,
-		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule, cacheControl: c.Schedule.CacheControl(),
-		poke: make(chan struct{}, 1),
+		store: c.Store, envelope: c.Envelope, clock: c.Now, log: c.Log,
+		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule, custodian: c.Custodian, gate: c.Gate,
+		// Half of what the schedule allows for a change to reach every replica.
+		poll: min(max(min(c.Schedule.SignerLag, c.Schedule.Propagation)/2, shortestPoll), longestPoll),
+		poke: make(chan struct{}, 1), write: newLock(),
 	}
-	r.write.Lock()
-	defer r.write.Unlock()
-	if err := r.load(ctx); err != nil {
+	if err := r.Reload(ctx); err != nil {
 		return nil, err
 	}
-	quick := slices.DeleteFunc(slices.Clone(r.algorithms), slow)
-	if err := r.complete(ctx, quick); err != nil {
+	if err := r.begin(ctx, slices.DeleteFunc(slices.Clone(r.algorithms), slow)); err != nil {
 		return nil, err
 	}
 	if len(r.held.Load().roots) == 0 {
@@ -99,6 +107,9 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 }
 
 func slow(alg keys.Algorithm) bool { return alg == keys.RS256 }
+
+// now returns the time by the store's clock, as this replica knows it.
+func (r *Ring) now() time.Time { return r.clock().Add(time.Duration(r.offset.Load())) }
 
 // current returns the view of now.
 func (r *Ring) current() *view {
@@ -120,14 +131,20 @@ func (r *Ring) Sign(ctx context.Context, alg keys.Algorithm, typ string, payload
 	if expires.IsZero() {
 		return "", fmt.Errorf("a token without expiry would keep its key for ever: %w", errdefs.ErrInvalid)
 	}
+	if err := r.renew(ctx); err != nil {
+		return "", err
+	}
 	h, ok := r.current().signers[alg]
 	if !ok {
 		if err := r.await(ctx, alg); err != nil {
 			return "", err
 		}
 		if h, ok = r.current().signers[alg]; !ok {
-			return "", fmt.Errorf("no %s key may sign at present (their states are in signet_signing_key_info): %w", alg, errdefs.ErrUnavailable)
+			return "", fmt.Errorf("no %s key may sign at present (see signet keys status): %w", alg, errdefs.ErrUnavailable)
 		}
+	}
+	if err := r.record(ctx, h, expires); err != nil {
+		return "", err
 	}
 	raise(&h.mark.seen, ceilSeconds(expires)) // before the token exists: too late is harmless
 	return h.signer.Sign(ctx, typ, payload)
@@ -141,9 +158,7 @@ func (r *Ring) await(ctx context.Context, alg keys.Algorithm) error {
 	if r.has(alg) {
 		return nil
 	}
-	r.write.Lock()
-	defer r.write.Unlock()
-	if err := r.complete(ctx, []keys.Algorithm{alg}); err != nil {
+	if err := r.begin(ctx, []keys.Algorithm{alg}); err != nil {
 		return fmt.Errorf("create %s keys: %w: %w", alg, errdefs.ErrUnavailable, err)
 	}
 	return nil
@@ -162,6 +177,23 @@ func (r *Ring) Verify(token string, typ ...string) ([]byte, error) {
 	return payload, nil
 }
 
+// VerifyOld is Verify for what may have been signed long ago, such as the ID token that a browser shows
+// as id_token_hint: keys that were removed meanwhile count as well, those that were stolen do not.
+func (r *Ring) VerifyOld(token string, typ ...string) ([]byte, error) {
+	v, old := r.current(), r.held.Load().past
+	payload, _, err := keys.Verify(token, func(kid string) (keys.Key, bool) {
+		if k, ok := v.lookup(kid); ok {
+			return k, true
+		}
+		p, ok := old[kid]
+		return p.key, ok
+	}, typ...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errdefs.ErrUnauthenticated, err)
+	}
+	return payload, nil
+}
+
 // Document returns the JWKS document and its entity tag. The bytes are shared: do not change
 // them.
 func (r *Ring) Document() (body []byte, etag string) {
@@ -169,8 +201,9 @@ func (r *Ring) Document() (body []byte, etag string) {
 	return v.document, v.etag
 }
 
-// CacheControl returns the Cache-Control header that belongs to Document.
-func (r *Ring) CacheControl() string { return r.cacheControl }
+// CacheControl returns the Cache-Control header that belongs to Document: that of the schedule, and a
+// shorter one for a day after a key was stolen.
+func (r *Ring) CacheControl() string { return r.current().cacheControl }
 
 // Algorithms returns those that Sign accepts now, in the configured order. An algorithm that
 // was added to a running installation appears when its key becomes active.
@@ -197,13 +230,48 @@ func (r *Ring) Keys() []keys.Key {
 	return all
 }
 
-// LoadedAt returns when the keys were last loaded; more than a few minutes ago means that the
-// store does not answer.
-func (r *Ring) LoadedAt() time.Time { return r.held.Load().loadedAt }
+// Stored returns the public halves and timestamps of all keys that are stored, those removed within
+// the last 400 days included, ordered by their creation. Public is nil for those removed.
+func (r *Ring) Stored() []keys.Key {
+	held := r.held.Load()
+	all := make([]keys.Key, 0, len(held.rows))
+	for _, row := range held.rows {
+		k := row.key(nil)
+		for _, h := range held.keys {
+			if h.key.ID == k.ID {
+				k.Public = h.key.Public
+				if mark := h.mark.seen.Load(); mark > 0 {
+					k.MaxExpiry = time.Unix(mark, 0).UTC()
+				}
+			}
+		}
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b keys.Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
 
-// has reports whether there is a key of alg in whatever state.
+// Damaged returns the keys that are stored and cannot be used, or are no longer stored and should be.
+func (r *Ring) Damaged() []Damage { return slices.Clone(r.held.Load().damaged) }
+
+// Schedule returns the schedule of the rotation.
+func (r *Ring) Schedule() keys.Schedule { return r.schedule }
+
+// Now returns the time by the store's clock, by which keys change their states.
+func (r *Ring) Now() time.Time { return r.now() }
+
+// ClockOffset returns how far the store's clock is ahead of this replica's.
+func (r *Ring) ClockOffset() time.Duration { return time.Duration(r.offset.Load()) }
+
+// LoadedAt returns when the keys were last loaded, by this replica's clock; more than a few minutes ago
+// means that the store does not answer.
+func (r *Ring) LoadedAt() time.Time { return r.held.Load().askedAt }
+
+// has reports whether there is a key of alg that is not removed.
 func (r *Ring) has(alg keys.Algorithm) bool {
-	return slices.ContainsFunc(r.held.Load().keys, func(h held) bool { return h.key.Algorithm == alg })
+	return slices.ContainsFunc(r.held.Load().keys, func(h held) bool { return h.signs && h.key.Algorithm == alg })
 }
 
 // young reports whether nobody outside relies on the document yet: nothing was signed, or the
@@ -215,5 +283,21 @@ func (r *Ring) young() bool {
 			return false
 		}
 	}
-	return true
+	return len(r.held.Load().past) == 0
 }
+
+// lock is a mutex that one waits for no longer than a context lives.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) lock(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l lock) unlock() { <-l }

@@ -308,8 +308,8 @@ func TestInjectedKeys(t *testing.T) {
 			token := sign(t, r, keys.ES256, w.Now().Add(time.Hour))
 			_, etag := r.Document()
 			w.change(func(m *memory) { c.change(t, m) })
-			if err := r.Reload(t.Context()); err == nil {
-				t.Error("reloaded")
+			if err := r.Reload(t.Context()); err == nil && len(r.Damaged()) == 0 {
+				t.Error("nothing was noticed")
 			}
 			if _, err := r.Verify(token, typ); err != nil {
 				t.Errorf("the ring lost its keys: %v", err)

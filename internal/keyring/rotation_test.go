@@ -91,7 +91,7 @@ func TestStaleReplicaStopsSigning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.open(t, keys.ES256)
-	retired := w.Now().Add(time.Hour)
+	retired := w.Now().Add(30 * time.Minute)
 	w.change(func(m *memory) { m.row(t, keys.ES256, true).RetiredAt = retired })
 	if err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestStaleReplicaStopsSigning(t *testing.T) {
 	down := errors.New("the store is down")
 	w.change(func(m *memory) { m.fail = func(string) error { return down } })
 
-	w.advance(time.Hour + 30*time.Second - 1)
+	w.advance(30*time.Minute + 30*time.Second - 1)
 	token := sign(t, r, keys.ES256, w.Now().Add(time.Hour))
 	w.advance(1)
 	if err := r.Reload(t.Context()); !errors.Is(err, down) {

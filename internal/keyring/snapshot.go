@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -47,15 +48,38 @@ func ceilSeconds(t time.Time) int64 {
 type held struct {
 	*live
 	key keys.Key
+	// signs is false for one that was loaded once and is no longer stored.
+	signs bool
 }
 
 // snapshot is what one load yielded. It never changes; what it means at a given time is a view.
 type snapshot struct {
-	keys     []held
-	roots    []root
-	lag      time.Duration // L of keys.Schedule
-	loadedAt time.Time
-	view     atomic.Pointer[view]
+	keys []held
+	// past are keys that are removed and were not stolen, by kid.
+	past    map[string]past
+	damaged []Damage
+	roots   []root
+	rows    []SealedKey // all that were loaded
+	// schedule gives the signer lag and the headers.
+	schedule keys.Schedule
+	// askedAt is when it was asked for, by this replica's own clock.
+	askedAt time.Time
+	view    atomic.Pointer[view]
+}
+
+// past is a key that nothing is signed with any more, together with the row it came from.
+type past struct {
+	row SealedKey
+	key keys.Key
+}
+
+// Damage is a key that is stored but cannot be used.
+type Damage struct {
+	KID       string
+	Algorithm string
+	Err       error
+	// Held says that this replica goes on with the copy in its memory.
+	Held bool
 }
 
 // view is a snapshot as seen at any time in [from, until).
@@ -65,7 +89,9 @@ type view struct {
 	accepted    map[string]keys.Key
 	document    []byte
 	etag        string
-	roots       []root // the one that makes MACs first
+	// cacheControl is the header that belongs to document.
+	cacheControl string
+	roots        []root // the one that makes MACs first
 }
 
 func (v *view) lookup(kid string) (keys.Key, bool) {
@@ -100,20 +126,21 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 			v.from = t
 		}
 	}
+	lag := s.schedule.SignerLag
 	all := make([]keys.Key, 0, len(s.keys))
 	for _, h := range s.keys {
 		k := h.key
 		all = append(all, k)
-		for _, t := range []time.Time{k.PublishedAt, k.ActivatedAt, k.RetiredAt, k.RemovedAt} {
+		for _, t := range []time.Time{k.PublishedAt, k.ActivatedAt, k.RetiredAt, k.RemovedAt, k.CompromisedAt} {
 			next(t)
 		}
 		if !k.RetiredAt.IsZero() {
-			next(k.RetiredAt.Add(s.lag))
+			next(k.RetiredAt.Add(lag))
 		}
 		if k.Publishable(now) {
 			v.accepted[k.ID] = k
 		}
-		if best, ok := v.signers[k.Algorithm]; maySign(k, now, s.lag) && (!ok || prefer(k, best.key, now)) {
+		if best, ok := v.signers[k.Algorithm]; h.signs && maySign(k, now, lag) && (!ok || prefer(k, best.key, now)) {
 			v.signers[k.Algorithm] = h
 		}
 	}
@@ -121,6 +148,18 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 	if v.document, v.etag, err = keys.Document(all, now); err != nil {
 		return nil, err
 	}
+	headers := s.schedule
+	for _, row := range s.rows {
+		over := row.CompromisedAt.Add(keys.Emergency)
+		if row.CompromisedAt.IsZero() || row.CompromisedAt.After(now) {
+			continue
+		}
+		next(over)
+		if now.Before(over) {
+			headers = s.schedule.Hurried()
+		}
+	}
+	v.cacheControl = headers.CacheControl()
 	v.roots = orderRoots(s.roots, now, next)
 	return v, nil
 }
@@ -141,40 +180,101 @@ func prefer(a, b keys.Key, now time.Time) bool {
 	return cmp.Or(a.ActivatedAt.Compare(b.ActivatedAt), cmp.Compare(a.ID, b.ID)) > 0
 }
 
-// assemble opens the rows, taking what it can from the snapshot before. Removed keys are left
-// out: their private halves need not be opened ever again.
-func assemble(e *envelope.Envelope, before *snapshot, rows []SealedKey, secrets []SealedSecret, lag time.Duration, now time.Time) (*snapshot, error) {
-	known := make(map[string]*live)
+// assemble opens the rows, taking what it can from the snapshot before.
+//
+// A key that cannot be opened is set aside, or kept as it is if it was opened before: whatever
+// happened to its row, tokens that it signed are good. So is a key whose row vanished, but it
+// signs no more and is removed in the usual time. A master key that is not configured is an error
+// only of the first load: it says that the configuration is wrong.
+func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*snapshot, error) {
+	known := make(map[string]held)
+	gone := make(map[string]past)
 	if before != nil {
+		gone = before.past
 		for _, h := range before.keys {
-			known[h.row.KID] = h.live
+			known[h.key.ID] = h
 		}
 	}
-	s := &snapshot{lag: lag, loadedAt: now}
-	for _, row := range rows {
-		if row.key(nil).State(now) == keys.Removed {
+	s := &snapshot{schedule: r.schedule, askedAt: askedAt, rows: stored.Keys, past: make(map[string]past)}
+	for _, row := range stored.Keys {
+		was, held := known[row.KID]
+		delete(known, row.KID)
+		if row.key(nil).State(stored.Now) == keys.Removed || !row.ErasedAt.IsZero() {
+			s.pass(r, gone, row)
 			continue
 		}
-		l := known[row.KID]
-		if l == nil || !sameSealed(l.row, row) {
-			signer, err := openKey(e, row)
-			if err != nil {
-				return nil, err
-			}
-			fresh := &live{row: row, signer: signer, mark: new(watermark)}
-			if l != nil { // rewrapped under another master key
-				fresh.mark = l.mark
-			}
-			l = fresh
+		h, err := r.hold(was, held, row)
+		switch {
+		case err == nil:
+			s.keys = append(s.keys, h)
+			continue
+		case before == nil && errors.Is(err, envelope.ErrUnknownMaster):
+			return nil, err
+		case held:
+			h = was
+			h.key = row.key(was.key.Public)
+			h.key.Algorithm = was.key.Algorithm
+			s.keys = append(s.keys, h)
 		}
-		raise(&l.mark.seen, ceilSeconds(row.MaxExpiry))
-		raise(&l.mark.stored, ceilSeconds(row.MaxExpiry))
-		s.keys = append(s.keys, held{live: l, key: row.key(l.signer.Key().Public)})
+		s.damaged = append(s.damaged, Damage{KID: row.KID, Algorithm: row.Algorithm, Err: err, Held: held})
+	}
+	for _, h := range known { // what vanished
+		if h.signs {
+			h.signs = false
+			h.key.RetiredAt = sooner(h.key.RetiredAt, stored.Now)
+			h.key.RemovedAt = sooner(h.key.RemovedAt, r.schedule.Removes(h.key))
+		}
+		if h.key.State(stored.Now) != keys.Removed {
+			s.keys = append(s.keys, h)
+			s.damaged = append(s.damaged, Damage{KID: h.key.ID, Algorithm: string(h.key.Algorithm), Err: errVanished, Held: true})
+		}
 	}
 	var err error
-	if s.roots, err = openRoots(e, before, secrets); err != nil {
+	if s.roots, err = openRoots(r.envelope, before, stored.Secrets); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(s.keys, func(a, b held) int { return cmp.Compare(a.key.ID, b.key.ID) })
 	return s, nil
+}
+
+var errVanished = errors.New("the row is gone from signing_key")
+
+// hold returns the key of a row, from memory if it holds the same.
+func (r *Ring) hold(was held, known bool, row SealedKey) (held, error) {
+	l := was.live
+	if !known || !sameSealed(l.row, row) {
+		o, err := openKey(r.envelope, r.custodian, row)
+		if err != nil {
+			return held{}, err
+		}
+		l = &live{row: row, signer: o.signer, mark: new(watermark)}
+		if known { // rewrapped under another master key
+			l.mark = was.mark
+		}
+	}
+	raise(&l.mark.seen, ceilSeconds(row.MaxExpiry))
+	raise(&l.mark.stored, ceilSeconds(row.MaxExpiry))
+	return held{live: l, key: row.key(l.signer.Key().Public), signs: true}, nil
+}
+
+// pass keeps a removed key for what it signed long ago, unless it was stolen.
+func (s *snapshot) pass(r *Ring, before map[string]past, row SealedKey) {
+	if !row.CompromisedAt.IsZero() {
+		return
+	}
+	if p, ok := before[row.KID]; ok && sameSealed(p.row, row) {
+		s.past[row.KID] = p
+		return
+	}
+	if o, err := openKey(r.envelope, nil, row); err == nil {
+		s.past[row.KID] = past{row, row.key(o.key.Public)}
+	}
+}
+
+// sooner returns the earlier of two times; the zero time is later than any other.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -23,6 +23,9 @@ type memory struct {
 	loads   int
 	marks   int // calls of RecordMaxExpiry
 	fail    func(operation string) error
+	now     func() time.Time // the store's clock
+	steps   []keys.Step
+	chosen  []keys.Algorithm
 }
 
 func (m *memory) begin(operation string) (func(), error) {
@@ -36,43 +39,48 @@ func (m *memory) begin(operation string) (func(), error) {
 	return m.mu.Unlock, nil
 }
 
-func (m *memory) LoadKeys(context.Context) ([]keyring.SealedKey, error) {
-	done, err := m.begin("LoadKeys")
+func (m *memory) Load(context.Context) (keyring.Stored, error) {
+	done, err := m.begin("Load")
 	if err != nil {
-		return nil, err
+		return keyring.Stored{}, err
 	}
 	defer done()
 	m.loads++
-	return slices.Clone(m.keys), nil
+	return m.stored(), nil
 }
 
-func (m *memory) LoadSecrets(context.Context) ([]keyring.SealedSecret, error) {
-	done, err := m.begin("LoadSecrets")
+func (m *memory) stored() keyring.Stored {
+	return keyring.Stored{Now: m.now(), Keys: slices.Clone(m.keys), Secrets: slices.Clone(m.secrets)}
+}
+
+func (m *memory) Change(_ context.Context, _ bool, turn keyring.Turn) (bool, error) {
+	done, err := m.begin("Change")
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	e, err := turn(m.stored())
+	if err != nil {
+		return false, err
+	}
+	m.steps = append(m.steps, e.Step)
+	m.keys = append(m.keys, e.Added...)
+	m.secrets = append(m.secrets, e.Secrets...)
+	for _, row := range slices.Concat(e.Changed, e.Erased) {
+		i := slices.IndexFunc(m.keys, func(k keyring.SealedKey) bool { return k.KID == row.KID })
+		row.MaxExpiry = m.keys[i].MaxExpiry
+		m.keys[i] = row
+	}
+	return false, nil
+}
+
+func (m *memory) ChosenAlgorithms(context.Context) ([]keys.Algorithm, error) {
+	done, err := m.begin("ChosenAlgorithms")
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return slices.Clone(m.secrets), nil
-}
-
-func (m *memory) CreateInitial(_ context.Context, rows []keyring.SealedKey, secrets []keyring.SealedSecret) error {
-	done, err := m.begin("CreateInitial")
-	if err != nil {
-		return err
-	}
-	defer done()
-	before, beforeSecrets := slices.Clone(m.keys), slices.Clone(m.secrets)
-	for _, k := range rows {
-		if !slices.ContainsFunc(before, func(b keyring.SealedKey) bool { return b.Algorithm == k.Algorithm }) {
-			m.keys = append(m.keys, k)
-		}
-	}
-	for _, s := range secrets {
-		if !slices.ContainsFunc(beforeSecrets, func(b keyring.SealedSecret) bool { return b.Purpose == s.Purpose }) {
-			m.secrets = append(m.secrets, s)
-		}
-	}
-	return nil
+	return slices.Clone(m.chosen), nil
 }
 
 func (m *memory) RecordMaxExpiry(_ context.Context, kid string, exp time.Time) error {
@@ -108,7 +116,7 @@ func (m *memory) count() (stored, loads int) {
 func (m *memory) row(t testing.TB, alg keys.Algorithm, active bool) *keyring.SealedKey {
 	t.Helper()
 	for i := range m.keys {
-		if k := &m.keys[i]; k.Algorithm == string(alg) && !k.ActivatedAt.IsZero() == active {
+		if k := &m.keys[i]; k.Algorithm == string(alg) && !k.ActivatedAt.After(m.now()) == active {
 			return k
 		}
 	}
@@ -157,7 +165,8 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return &world{memory: &memory{}, clock: newClock(), envelope: envelope.New(newMaster(t))}
+	c := newClock()
+	return &world{memory: &memory{now: c.Now}, clock: c, envelope: envelope.New(newMaster(t))}
 }
 
 // quick are the algorithms whose keys cost nothing to make.

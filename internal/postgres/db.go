@@ -104,6 +104,12 @@ func (db *DB) inTx(ctx context.Context, what string, f func(*sqlcgen.Queries) er
 	return wrap(what, pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return f(db.q.WithTx(tx)) }))
 }
 
+// inSnapshot runs f in one transaction that only reads and sees one moment.
+func (db *DB) inSnapshot(ctx context.Context, what string, f func(*sqlcgen.Queries) error) error {
+	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return wrap(what, pgx.BeginTxFunc(ctx, db.pool, opts, func(tx pgx.Tx) error { return f(db.q.WithTx(tx)) }))
+}
+
 // wrap gives err its kind. The text names the operation; the cause stays in the chain for the
 // log.
 func wrap(what string, err error) error {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -8,59 +9,119 @@ import (
 	"time"
 
 	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/keyring"
 	"github.com/signet-id/signet/keys"
 )
 
-func TestOfTwoReplicasThatCreateTheFirstKeysOneStoresThem(t *testing.T) {
+func TestOfReplicasThatChangeKeysAtOnceEachSeesWhatTheOneBeforeDid(t *testing.T) {
 	t.Parallel()
 	w := build(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	sealed := envelope.Sealed{MasterID: "m", WrappedKey: []byte("w"), Ciphertext: []byte("c")}
+	key := func(kid string) keyring.SealedKey {
+		return keyring.SealedKey{
+			KID: kid, Algorithm: "ES256", PublicJWK: []byte(`{"kty":"EC"}`), Sealed: sealed, CreatedAt: now, PublishedAt: now,
+		}
+	}
 	var wg sync.WaitGroup
 	for i := range 6 {
 		wg.Go(func() {
-			key := func(alg string, n int) keyring.SealedKey {
-				return keyring.SealedKey{
-					KID: fmt.Sprintf("%s-%d-%d", alg, i, n), Algorithm: alg, PublicJWK: []byte(`{"kty":"EC"}`), Sealed: sealed, CreatedAt: now, PublishedAt: now,
+			_, err := w.Keys().Change(t.Context(), true, func(s keyring.Stored) (keyring.Edit, error) {
+				if age := time.Since(s.Now); age.Abs() > time.Minute {
+					t.Errorf("the database's clock is %s behind", age)
 				}
-			}
-			err := w.Keys().CreateInitial(t.Context(), []keyring.SealedKey{key("ES256", 1), key("ES256", 2), key("RS256", 1), key("RS256", 2)},
-				[]keyring.SealedSecret{{Purpose: "root", Version: 1, Sealed: sealed, CreatedAt: now}})
+				if len(s.Keys) > 0 {
+					return keyring.Edit{}, nil
+				}
+				return keyring.Edit{
+					Step: keys.StepBegin, Added: []keyring.SealedKey{key(fmt.Sprint("first-", i)), key(fmt.Sprint("next-", i))},
+					Secrets: []keyring.SealedSecret{{Purpose: "root", Version: 1, Sealed: sealed, CreatedAt: now}},
+				}, nil
+			})
 			if err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	got, err := w.Keys().LoadKeys(t.Context())
+	got, err := w.Keys().Load(t.Context())
 	must(t, err)
-	if len(got) != 4 {
-		t.Fatalf("%d keys", len(got))
+	if len(got.Keys) != 2 || len(got.Secrets) != 1 || got.Secrets[0].Version != 1 || !got.Keys[0].PublishedAt.Equal(now) ||
+		!got.Keys[0].ActivatedAt.IsZero() || string(got.Keys[0].Sealed.Ciphertext) != "c" {
+		t.Fatalf("%+v", got)
 	}
-	winner := got[0].KID[6]
-	for _, k := range got {
-		if k.KID[6] != winner || !k.PublishedAt.Equal(now) || !k.ActivatedAt.IsZero() || string(k.Sealed.Ciphertext) != "c" {
-			t.Errorf("%+v", k)
-		}
+	if n := w.count(t, `SELECT count(*) FROM audit_event WHERE action = 'key.published' AND target = $1 AND detail->>'step' = 'begin'`, got.Keys[0].KID); n != 1 {
+		t.Errorf("%d events", n)
 	}
-	if s, err := w.Keys().LoadSecrets(t.Context()); err != nil || len(s) != 1 || s[0].Version != 1 {
-		t.Errorf("%+v, %v", s, err)
-	}
+}
 
+func TestTheRotatorDoesNotWaitForAnother(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(leave)
+	wg.Go(func() {
+		_, err := w.Keys().Change(t.Context(), true, func(keyring.Stored) (keyring.Edit, error) {
+			close(inside)
+			<-leave
+			return keyring.Edit{}, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-inside
+	busy, err := w.Keys().Change(t.Context(), false, func(keyring.Stored) (keyring.Edit, error) {
+		t.Error("it got in")
+		return keyring.Edit{}, nil
+	})
+	if err != nil || !busy {
+		t.Errorf("busy = %v, %v", busy, err)
+	}
+}
+
+func TestWhatATurnRefusesLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	refusal := errors.New("no")
+	_, err := w.Keys().Change(t.Context(), true, func(keyring.Stored) (keyring.Edit, error) { return keyring.Edit{}, refusal })
+	if !errors.Is(err, refusal) || errors.Is(err, errdefs.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	// A key that is not there cannot change, and what was added beside it is undone.
+	_, err = w.Keys().Change(t.Context(), true, func(keyring.Stored) (keyring.Edit, error) {
+		return keyring.Edit{
+			Added:   []keyring.SealedKey{{KID: "fresh", Algorithm: "ES256", PublicJWK: []byte("{}"), CreatedAt: time.Now()}},
+			Changed: []keyring.SealedKey{{KID: "gone"}},
+		}, nil
+	})
+	if err == nil || w.count(t, "SELECT count(*) FROM signing_key") != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestKeysAsTheyAreStored(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	w.exec(t, "INSERT INTO signing_key (kid, algorithm, public_jwk, sealed, created_at) VALUES ('k', 'ES256', '{}', 'nonsense', now()), ('l', 'ES256', '{}', 'nonsense', now())")
 	// The latest expiry only grows.
 	for _, at := range []time.Time{now, now.Add(time.Hour), now.Add(time.Minute)} {
-		must(t, w.Keys().RecordMaxExpiry(t.Context(), got[0].KID, at))
+		must(t, w.Keys().RecordMaxExpiry(t.Context(), "k", at))
 	}
-	if got, err = w.Keys().LoadKeys(t.Context()); err != nil || !got[0].MaxExpiry.Equal(now.Add(time.Hour)) || !got[1].MaxExpiry.IsZero() {
-		t.Errorf("%v, %v", got[0].MaxExpiry, err)
+	got, err := w.Keys().Load(t.Context())
+	if err != nil || !got.Keys[0].MaxExpiry.Equal(now.Add(time.Hour)) || !got.Keys[1].MaxExpiry.IsZero() || got.Keys[0].Sealed.MasterID != "" {
+		t.Errorf("%+v, %v", got.Keys, err)
 	}
-	w.exec(t, "UPDATE signing_key SET removed_at = now() - interval '31 days' WHERE kid = $1", got[0].KID)
-	if got, err = w.Keys().LoadKeys(t.Context()); err != nil || len(got) != 3 {
-		t.Errorf("a key removed long ago is loaded: %d, %v", len(got), err)
+	w.exec(t, "UPDATE signing_key SET removed_at = now() - interval '401 days' WHERE kid = 'k'")
+	if got, err := w.Keys().Load(t.Context()); err != nil || len(got.Keys) != 1 {
+		t.Errorf("a key removed long ago is loaded: %+v, %v", got.Keys, err)
 	}
-	w.exec(t, "UPDATE system_secret SET sealed = 'nonsense'")
-	if _, err := w.Keys().LoadSecrets(t.Context()); err == nil {
+	w.exec(t, "INSERT INTO system_secret (purpose, version, sealed, created_at) VALUES ('root', 1, 'nonsense', now())")
+	if _, err := w.Keys().Load(t.Context()); err == nil {
 		t.Error("nonsense was loaded as a secret")
 	}
 }

@@ -60,7 +60,10 @@ func (v *vault) fill(t *testing.T, e *envelope.Envelope, n int) {
 		k.CreatedAt = time.Now()
 		row, err := keyring.SealKey(e, k, private)
 		must(t, err)
-		must(t, v.Keys().CreateInitial(t.Context(), []keyring.SealedKey{row}, []keyring.SealedSecret{root}))
+		_, err = v.Keys().Change(t.Context(), true, func(keyring.Stored) (keyring.Edit, error) {
+			return keyring.Edit{Added: []keyring.SealedKey{row}, Secrets: []keyring.SealedSecret{root}}, nil
+		})
+		must(t, err)
 	}
 	writer := mail.NewWriter(e, true, time.Now)
 	for range n {

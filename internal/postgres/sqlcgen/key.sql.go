@@ -37,19 +37,43 @@ func (q *Queries) ChosenAlgorithms(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
-const countKeys = `-- name: CountKeys :one
-SELECT count(*) FROM signing_key WHERE algorithm = $1 AND removed_at IS NULL
+const clock = `-- name: Clock :one
+SELECT clock_timestamp()::timestamptz
 `
 
-func (q *Queries) CountKeys(ctx context.Context, algorithm string) (int64, error) {
-	row := q.db.QueryRow(ctx, countKeys, algorithm)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+func (q *Queries) Clock(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, clock)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const eraseKey = `-- name: EraseKey :execrows
+UPDATE signing_key SET erased_at = $1, custodian = $2, sealed = $3 WHERE kid = $4
+`
+
+type EraseKeyParams struct {
+	ErasedAt  *time.Time
+	Custodian string
+	Sealed    []byte
+	Kid       string
+}
+
+func (q *Queries) EraseKey(ctx context.Context, arg EraseKeyParams) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseKey,
+		arg.ErasedAt,
+		arg.Custodian,
+		arg.Sealed,
+		arg.Kid,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const insertKey = `-- name: InsertKey :exec
-INSERT INTO signing_key (kid, algorithm, public_jwk, sealed, created_at, published_at, activated_at, retired_at, removed_at, max_expiry)
+INSERT INTO signing_key (kid, algorithm, public_jwk, custodian, sealed, created_at, published_at, activated_at, retired_at, removed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
@@ -57,13 +81,13 @@ type InsertKeyParams struct {
 	Kid         string
 	Algorithm   string
 	PublicJwk   []byte
+	Custodian   string
 	Sealed      []byte
 	CreatedAt   time.Time
 	PublishedAt *time.Time
 	ActivatedAt *time.Time
 	RetiredAt   *time.Time
 	RemovedAt   *time.Time
-	MaxExpiry   *time.Time
 }
 
 func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
@@ -71,13 +95,13 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
 		arg.Kid,
 		arg.Algorithm,
 		arg.PublicJwk,
+		arg.Custodian,
 		arg.Sealed,
 		arg.CreatedAt,
 		arg.PublishedAt,
 		arg.ActivatedAt,
 		arg.RetiredAt,
 		arg.RemovedAt,
-		arg.MaxExpiry,
 	)
 	return err
 }
@@ -105,7 +129,7 @@ func (q *Queries) InsertSecret(ctx context.Context, arg InsertSecretParams) erro
 }
 
 const loadKeys = `-- name: LoadKeys :many
-SELECT kid, algorithm, public_jwk, sealed, created_at, published_at, activated_at, retired_at, removed_at, max_expiry, compromised_at, erased_at, custodian FROM signing_key WHERE removed_at IS NULL OR removed_at > now() - interval '30 days' ORDER BY created_at, kid
+SELECT kid, algorithm, public_jwk, sealed, created_at, published_at, activated_at, retired_at, removed_at, max_expiry, compromised_at, erased_at, custodian FROM signing_key WHERE removed_at IS NULL OR removed_at > now() - interval '400 days' ORDER BY created_at, kid
 `
 
 func (q *Queries) LoadKeys(ctx context.Context) ([]SigningKey, error) {
@@ -192,4 +216,45 @@ type RecordMaxExpiryParams struct {
 func (q *Queries) RecordMaxExpiry(ctx context.Context, arg RecordMaxExpiryParams) error {
 	_, err := q.db.Exec(ctx, recordMaxExpiry, arg.MaxExpiry, arg.Kid)
 	return err
+}
+
+const tryLockKeys = `-- name: TryLockKeys :one
+SELECT pg_try_advisory_xact_lock(hashtextextended('signet.keys', 0))
+`
+
+func (q *Queries) TryLockKeys(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, tryLockKeys)
+	var pg_try_advisory_xact_lock bool
+	err := row.Scan(&pg_try_advisory_xact_lock)
+	return pg_try_advisory_xact_lock, err
+}
+
+const updateKey = `-- name: UpdateKey :execrows
+UPDATE signing_key SET published_at = $1, activated_at = $2, retired_at = $3,
+    removed_at = $4, compromised_at = $5
+WHERE kid = $6
+`
+
+type UpdateKeyParams struct {
+	PublishedAt   *time.Time
+	ActivatedAt   *time.Time
+	RetiredAt     *time.Time
+	RemovedAt     *time.Time
+	CompromisedAt *time.Time
+	Kid           string
+}
+
+func (q *Queries) UpdateKey(ctx context.Context, arg UpdateKeyParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updateKey,
+		arg.PublishedAt,
+		arg.ActivatedAt,
+		arg.RetiredAt,
+		arg.RemovedAt,
+		arg.CompromisedAt,
+		arg.Kid,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -1,0 +1,77 @@
+package keyring
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/signet-id/signet/keys"
+)
+
+// Custodian keeps private keys elsewhere, such as in an HSM, so that they never are in this
+// process nor in the database. It is safe for concurrent use.
+type Custodian interface {
+	// Name is stored beside each of its keys: "pkcs11".
+	Name() string
+	// Generate makes a key pair for alg and returns what it is found by again. The reference is no
+	// secret, but it is stored so that nobody can change it who has no master key.
+	Generate(ctx context.Context, alg keys.Algorithm) (private crypto.Signer, reference []byte, err error)
+	// Open returns the key of a reference.
+	Open(ctx context.Context, reference []byte) (crypto.Signer, error)
+	// Destroy destroys it; that there is none is no error.
+	Destroy(ctx context.Context, reference []byte) error
+}
+
+// custodianTimeout bounds what is asked of a custodian outside of a request.
+const custodianTimeout = 10 * time.Second
+
+// remote is a key at a custodian. Its public half is known without asking, so tokens are verified and
+// the key is published also while the custodian does not answer.
+type remote struct {
+	custodian Custodian
+	name      string // of the custodian that has the key, if there is none configured
+	reference []byte
+	public    crypto.PublicKey
+
+	mu     sync.Mutex
+	signer crypto.Signer
+}
+
+// Public implements crypto.Signer.
+func (r *remote) Public() crypto.PublicKey { return r.public }
+
+// Sign implements crypto.Signer.
+func (r *remote) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signer, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return signer.Sign(random, digest, opts)
+}
+
+// open asks the custodian for the key, once.
+func (r *remote) open() (crypto.Signer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.signer != nil {
+		return r.signer, nil
+	}
+	if r.custodian == nil || r.custodian.Name() != r.name {
+		return nil, fmt.Errorf("the private half of this key is kept by %q, which is not configured", r.name)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), custodianTimeout)
+	defer cancel()
+	signer, err := r.custodian.Open(ctx, r.reference)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !public.Equal(r.public) {
+		return nil, fmt.Errorf("%s: it has another key under that reference: %w", r.name, keys.ErrKey)
+	}
+	r.signer = signer
+	return signer, nil
+}
