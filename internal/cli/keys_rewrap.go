@@ -36,9 +36,9 @@ values that a replica has encrypted meanwhile that does not have the new key as 
 			case err != nil:
 				return err
 			case len(done.Damaged) > 0:
-				return errdefs.Say(errdefs.ErrInvalid, nil, "%d values cannot be brought under master key %s: keep the former keys until you know what to do about them", len(done.Damaged), done.MasterKey)
+				return errdefs.Say(errdefs.ErrInvalid, nil, "what is listed cannot be brought under master key %s: keep the former keys until you know what to do about it", done.MasterKey)
 			case done.Remaining > 0:
-				return errdefs.Say(errdefs.ErrConflict, nil, "%d values are under a former key, or were being changed: make sure that every replica has master key %s as keys.master, and run this again", done.Remaining, done.MasterKey)
+				return errdefs.Say(errdefs.ErrConflict, nil, "something was under a former key again, or was being changed: make sure that every replica has master key %s as keys.master, and run this again", done.MasterKey)
 			}
 			c.say("Nothing is left under a former key.")
 			return nil
