@@ -31,6 +31,7 @@ import (
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/mail"
+	"github.com/signet-id/signet/keys"
 )
 
 // Prefix is where the administration is served.
@@ -107,6 +108,9 @@ type Config struct {
 	ForgetEverybody func()
 	// ForgetConnectors is about domains and what tenants say of their connectors, too.
 	ForgetConnectors func()
+
+	// Algorithms are those that tokens can be signed with now.
+	Algorithms func() []keys.Algorithm
 
 	Issuer    string // the URL of this issuer
 	SecretMAC MAC    // computes the secrets of creations that are tried again

@@ -65,7 +65,7 @@ func clientOf(c client.Client) Client {
 		ID: string(c.ID), TenantID: c.Tenant.String(), Tenant: c.TenantSlug, Name: c.Name, AuthMethod: string(c.AuthMethod),
 		RedirectURIs: listed(c.RedirectURIs), PostLogoutRedirectURIs: listed(c.PostLogoutRedirectURIs), Origins: listed(c.Origins),
 		GrantTypes: listed(c.GrantTypes), Scopes: listed(c.Scopes), Audiences: listed(c.Audiences), ServesAudience: c.ServesAudience,
-		PKCEOptional: c.PKCEOptional, SkipConsent: c.SkipConsent, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		PKCEOptional: c.PKCEOptional, SkipConsent: c.SkipConsent, IDTokenAlgorithm: string(c.IDTokenAlgorithm),
 		AccessTokenLifetime: int(c.AccessTokenLifetime / time.Second), PolicyURI: c.PolicyURI, TermsURI: c.TermsURI, Claims: declared(c.Claims),
 		DisabledAt: moment(c.DisabledAt), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
@@ -129,7 +129,7 @@ type createClient struct {
 		ServesAudience         string          `json:"serves_audience,omitempty" maxLength:"255"`
 		PKCEOptional           bool            `json:"pkce_optional,omitempty"`
 		SkipConsent            bool            `json:"skip_consent,omitempty"`
-		IDTokenAlgorithm       string          `json:"id_token_algorithm,omitempty"`
+		IDTokenAlgorithm       string          `json:"id_token_algorithm,omitempty" doc:"ES256, RS256 or EdDSA, of those in use here; absent for the server's default."`
 		AccessTokenLifetime    int             `json:"access_token_lifetime,omitempty" doc:"In seconds; 0 is the server's default."`
 		PolicyURI              string          `json:"policy_uri,omitempty"`
 		TermsURI               string          `json:"terms_uri,omitempty"`
@@ -153,7 +153,7 @@ type updateClient struct {
 		ServesAudience         *string          `json:"serves_audience,omitempty" maxLength:"255"`
 		PKCEOptional           *bool            `json:"pkce_optional,omitempty"`
 		SkipConsent            *bool            `json:"skip_consent,omitempty"`
-		IDTokenAlgorithm       *string          `json:"id_token_algorithm,omitempty"`
+		IDTokenAlgorithm       *string          `json:"id_token_algorithm,omitempty" doc:"Empty for the server's default."`
 		AccessTokenLifetime    *int             `json:"access_token_lifetime,omitempty"`
 		PolicyURI              *string          `json:"policy_uri,omitempty"`
 		TermsURI               *string          `json:"terms_uri,omitempty"`
@@ -224,7 +224,7 @@ func (a *API) createClient(ctx context.Context, actor admin.Actor, in *createCli
 		ID: client.ID(b.ID), Tenant: tenant, Name: b.Name, AuthMethod: client.AuthMethod(b.AuthMethod), RedirectURIs: b.RedirectURIs,
 		PostLogoutRedirectURIs: b.PostLogoutRedirectURIs, Origins: b.Origins, GrantTypes: []string{client.GrantAuthorizationCode},
 		Scopes: b.Scopes, Audiences: b.Audiences, ServesAudience: b.ServesAudience, PKCEOptional: b.PKCEOptional, SkipConsent: b.SkipConsent,
-		IDTokenAlgorithm: b.IDTokenAlgorithm, AccessTokenLifetime: seconds(b.AccessTokenLifetime), PolicyURI: b.PolicyURI, TermsURI: b.TermsURI,
+		AccessTokenLifetime: seconds(b.AccessTokenLifetime), PolicyURI: b.PolicyURI, TermsURI: b.TermsURI,
 		Claims: declarations(b.Claims),
 	}
 	set(&c.GrantTypes, b.GrantTypes)
@@ -232,7 +232,8 @@ func (a *API) createClient(ctx context.Context, actor admin.Actor, in *createCli
 		c.ID = client.ID(id.NewClient(a.Now()))
 	}
 	first, value, err := a.firstSecret(actor, in.Creation, c, secret.New(b.Secret))
-	if err := errors.Join(checkClient(c), err); err != nil {
+	unusable := a.choose("id_token_algorithm", &c.IDTokenAlgorithm, &b.IDTokenAlgorithm)
+	if err := errors.Join(checkClient(c), unusable, err); err != nil {
 		return nil, err
 	}
 	c.Secrets = first
@@ -294,7 +295,7 @@ func (a *API) updateClient(ctx context.Context, actor admin.Actor, in *updateCli
 	}
 	c, err = a.Clients.Update(ctx, act, c.ID, func(c *client.Client) error {
 		in.edit(c, a.Now())
-		return checkClient(*c)
+		return errors.Join(a.choose("id_token_algorithm", &c.IDTokenAlgorithm, in.Body.IDTokenAlgorithm), checkClient(*c))
 	})
 	a.ForgetClient(client.ID(in.Client))
 	return one(c.Version, a.forecastClient(ctx, c)), err
@@ -315,7 +316,6 @@ func (in *updateClient) edit(c *client.Client, now time.Time) {
 	set(&c.ServesAudience, b.ServesAudience)
 	set(&c.PKCEOptional, b.PKCEOptional)
 	set(&c.SkipConsent, b.SkipConsent)
-	set(&c.IDTokenAlgorithm, b.IDTokenAlgorithm)
 	if b.AccessTokenLifetime != nil {
 		c.AccessTokenLifetime = seconds(*b.AccessTokenLifetime)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/keys"
 )
 
 // TokenForecast says about how large access tokens get by what is shown, so that whoever edits it
@@ -56,7 +57,10 @@ func (a *API) forecastClient(ctx context.Context, c client.Client) Client {
 func (a *API) forecastResourceServer(ctx context.Context, r directory.ResourceServer) ResourceServer {
 	body := resourceServerOf(r)
 	if m := mappingsOf(r.Claims); len(m) > 0 {
-		body.Forecast = a.forecast(ctx, claims.Holding{Declarations: []claims.Declaration{{Audience: r.Audience, Claims: m}}}, nil)
+		body.Forecast = a.forecast(ctx, claims.Holding{
+			Declarations: []claims.Declaration{{Audience: r.Audience, Claims: m}},
+			Algorithms:   map[string]keys.Algorithm{r.Audience: r.SigningAlgorithm},
+		}, nil)
 	}
 	return body
 }

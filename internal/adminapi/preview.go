@@ -35,11 +35,12 @@ type TokenPreview struct {
 
 // PreviewedToken is what one token would say.
 type PreviewedToken struct {
-	Claims  map[string]any `json:"claims" doc:"The claims, exactly, but for those that varying names."`
-	Varying []string       `json:"varying" nullable:"false" doc:"Claims that are different in each token, as jti; here they are made up."`
-	Omitted []OmittedClaim `json:"omitted" nullable:"false" doc:"What is left out, and why."`
-	Bytes   int            `json:"bytes" doc:"About the size of the token."`
-	Sources []ClaimSource  `json:"sources" nullable:"false" doc:"Where each value comes from: one for each claim, and for each element of roles and permissions."`
+	Claims    map[string]any `json:"claims" doc:"The claims, exactly, but for those that varying names."`
+	Varying   []string       `json:"varying" nullable:"false" doc:"Claims that are different in each token, as jti; here they are made up."`
+	Omitted   []OmittedClaim `json:"omitted" nullable:"false" doc:"What is left out, and why."`
+	Algorithm string         `json:"algorithm" example:"ES256" doc:"What it would be signed with."`
+	Bytes     int            `json:"bytes" doc:"About the size of the token."`
+	Sources   []ClaimSource  `json:"sources" nullable:"false" doc:"Where each value comes from: one for each claim, and for each element of roles and permissions."`
 }
 
 // OmittedClaim is a claim that the token has no room for, or that has no value.
@@ -149,7 +150,7 @@ func (a *API) previewToken(ctx context.Context, actor admin.Actor, in *previewTo
 }
 
 func previewedOf(p claims.Previewed, client string, why claims.Provenance) (PreviewedToken, error) {
-	out := PreviewedToken{Claims: map[string]any{}, Varying: p.Varying, Omitted: []OmittedClaim{}, Bytes: p.Bytes, Sources: []ClaimSource{}}
+	out := PreviewedToken{Claims: map[string]any{}, Varying: p.Varying, Omitted: []OmittedClaim{}, Algorithm: string(p.Algorithm), Bytes: p.Bytes, Sources: []ClaimSource{}}
 	for _, o := range p.Omitted {
 		out.Omitted = append(out.Omitted, OmittedClaim{Claim: o.Name, Reason: o.Reason})
 	}

@@ -33,21 +33,23 @@ type Permissions interface {
 
 // ResourceServer is an API that tokens are meant for.
 type ResourceServer struct {
-	ID        string          `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the resource server."`
-	Audience  string          `json:"audience" example:"https://orders.example" doc:"What the aud claim of its tokens says. Never changes."`
-	Name      string          `json:"name" example:"Orders" doc:"For people."`
-	TenantID  string          `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
-	Claims    []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
-	Forecast  []TokenForecast `json:"token_forecast,omitempty" doc:"How large access tokens for it get by its claims, of somebody without roles. Absent without claims, and in lists."`
-	BuiltIn   bool            `json:"built_in,omitempty" doc:"It is part of Signet and cannot be changed."`
-	CreatedAt time.Time       `json:"created_at"`
-	UpdatedAt time.Time       `json:"updated_at"`
+	ID               string          `json:"id" example:"rsv_01h2xcejqtf2nbrexx3vqjhp41" doc:"Identifier of the resource server."`
+	Audience         string          `json:"audience" example:"https://orders.example" doc:"What the aud claim of its tokens says. Never changes."`
+	Name             string          `json:"name" example:"Orders" doc:"For people."`
+	TenantID         string          `json:"tenant_id,omitempty" doc:"The tenant that it belongs to; absent when it is the installation's, which every tenant can use."`
+	Claims           []DeclaredClaim `json:"claims" nullable:"false" doc:"Claims that it declares for its tokens."`
+	SigningAlgorithm string          `json:"signing_algorithm,omitempty" example:"EdDSA" doc:"Of the signature of access tokens for it; absent for the server's default."`
+	Forecast         []TokenForecast `json:"token_forecast,omitempty" doc:"How large access tokens for it get by its claims, of somebody without roles. Absent without claims, and in lists."`
+	BuiltIn          bool            `json:"built_in,omitempty" doc:"It is part of Signet and cannot be changed."`
+	CreatedAt        time.Time       `json:"created_at"`
+	UpdatedAt        time.Time       `json:"updated_at"`
 }
 
 func resourceServerOf(r directory.ResourceServer) ResourceServer {
 	return ResourceServer{
 		ID: r.ID.String(), Audience: r.Audience, Name: r.Name, TenantID: r.Tenant.String(), Claims: declared(r.Claims),
-		BuiltIn: r.BuiltIn(), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		SigningAlgorithm: string(r.SigningAlgorithm),
+		BuiltIn:          r.BuiltIn(), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
@@ -103,10 +105,11 @@ func (a *API) resourceServer(ctx context.Context, actor admin.Actor, in OfResour
 type createResourceServer struct {
 	Creation
 	Body struct {
-		Audience string          `json:"audience" maxLength:"255" example:"https://orders.example" doc:"An absolute URI without fragment (RFC 8707)."`
-		Name     string          `json:"name" maxLength:"200"`
-		TenantID string          `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that it belongs to; absent for the installation."`
-		Claims   []DeclaredClaim `json:"claims,omitempty" doc:"Claims to declare."`
+		Audience         string          `json:"audience" maxLength:"255" example:"https://orders.example" doc:"An absolute URI without fragment (RFC 8707)."`
+		Name             string          `json:"name" maxLength:"200"`
+		TenantID         string          `json:"tenant_id,omitempty" maxLength:"63" doc:"Slug or identifier of the tenant that it belongs to; absent for the installation."`
+		Claims           []DeclaredClaim `json:"claims,omitempty" doc:"Claims to declare."`
+		SigningAlgorithm string          `json:"signing_algorithm,omitempty" doc:"ES256, RS256 or EdDSA, of those in use here; absent for the server's default. A token for several resource servers that expect different ones cannot be had."`
 	}
 }
 
@@ -114,8 +117,9 @@ type updateResourceServer struct {
 	OfResourceServer
 	Conditional
 	Body struct {
-		Name   *string          `json:"name,omitempty" maxLength:"200"`
-		Claims *[]DeclaredClaim `json:"claims,omitempty" doc:"Replaces all."`
+		Name             *string          `json:"name,omitempty" maxLength:"200"`
+		Claims           *[]DeclaredClaim `json:"claims,omitempty" doc:"Replaces all."`
+		SigningAlgorithm *string          `json:"signing_algorithm,omitempty" doc:"Empty for the server's default. Tokens that were issued before keep theirs: the service has to accept both for a while."`
 	}
 }
 
@@ -216,7 +220,7 @@ func (a *API) createResourceServer(ctx context.Context, actor admin.Actor, in *c
 		return nil, err
 	}
 	r := directory.ResourceServer{ID: id.NewResourceServer(a.Now()), Audience: b.Audience, Name: b.Name, Tenant: tenant, Claims: declarations(b.Claims)}
-	if err := r.Check(a.Issuer); err != nil {
+	if err := errors.Join(a.choose("signing_algorithm", &r.SigningAlgorithm, &b.SigningAlgorithm), r.Check(a.Issuer)); err != nil {
 		return nil, err
 	}
 	act := a.act(ctx, actor, audit.ResourceServerCreated, tenant, r.ID.String(), map[string]string{"audience": r.Audience})
@@ -242,7 +246,7 @@ func (a *API) updateResourceServer(ctx context.Context, actor admin.Actor, in *u
 		if in.Body.Claims != nil {
 			r.Claims = declarations(*in.Body.Claims)
 		}
-		return r.Check(a.Issuer)
+		return errors.Join(a.choose("signing_algorithm", &r.SigningAlgorithm, in.Body.SigningAlgorithm), r.Check(a.Issuer))
 	})
 	a.ForgetClients()
 	return one(r.Version, a.forecastResourceServer(ctx, r)), err

@@ -67,6 +67,8 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		ForgetEverybody:  r.subjects.ForgetAll,
 		ForgetConnectors: r.connectors.ForgetAll,
 
+		Algorithms: r.ring.Algorithms,
+
 		Issuer:    o.Config.Issuer,
 		SecretMAC: r.ring.MAC("client-secret"),
 

@@ -4,14 +4,26 @@ import (
 	"encoding/base64"
 	"maps"
 	"slices"
+
+	"github.com/signet-id/signet/keys"
 )
 
-// tokenOverhead is what the header with its RFC 7638 kid, the signature of ES256 and the two
-// dots add to the payload of an access token, in bytes of base64; rounded up.
-const tokenOverhead = 200
+// What the header with its RFC 7638 kid, the signature and the two dots add to the payload of an
+// access token, in bytes of base64; rounded up. Signatures of ES256 and EdDSA have 64 bytes, those of
+// RS256 with our keys 256.
+const (
+	tokenOverhead    = 200
+	tokenOverheadRSA = 460
+)
 
 // TokenBytes returns the size of a token with a payload of that many bytes, rounded up.
-func TokenBytes(payload int) int { return base64.RawURLEncoding.EncodedLen(payload) + tokenOverhead }
+func TokenBytes(payload int, alg keys.Algorithm) int {
+	overhead := tokenOverhead
+	if alg == keys.RS256 {
+		overhead = tokenOverheadRSA
+	}
+	return base64.RawURLEncoding.EncodedLen(payload) + overhead
+}
 
 // Holding is what somebody may hold, and what services declare for them: the part of tokens whose
 // size administrators decide.
@@ -19,7 +31,8 @@ type Holding struct {
 	Roles        []string
 	Permissions  map[string][]string // slugs by audience
 	Declarations []Declaration
-	Own          []Mapping // of the client
+	Own          []Mapping                 // of the client
+	Algorithms   map[string]keys.Algorithm // that tokens are signed with, by audience; absent: the default
 }
 
 // Audiences returns the audiences whose tokens h makes larger, sorted.

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/keys"
 )
 
 // Request names the tokens to preview.
@@ -29,6 +30,7 @@ type Preview struct {
 // Previewed is what one token would say.
 type Previewed struct {
 	Payload   json.RawMessage // exactly, but for what Varying names
+	Algorithm keys.Algorithm  // that the token would be signed with
 	Bytes     int             // of the token that the payload makes, about
 	Audience  []string        // whose permissions it holds
 	Declared  []Explained

@@ -114,7 +114,7 @@ func (f *clientFlags) add(cmd *cobra.Command, flag func(*listFlag, *cobra.Comman
 	fl.StringVar(&f.name, "name", "", "`name` that people read")
 	fl.StringVar(&f.authMethod, "auth-method", "", "`method`: none, client_secret_basic or client_secret_post")
 	fl.StringVar(&f.serves, "serves", "", "`audience` of the API that this client is, to introspect its tokens")
-	fl.StringVar(&f.algorithm, "id-token-algorithm", "", "`algorithm` of ID tokens: ES256 or RS256")
+	algorithmFlag(cmd, &f.algorithm, "id-token-algorithm", "its ID tokens")
 	fl.StringVar(&f.policy, "policy-uri", "", "`URL` of its privacy policy")
 	fl.StringVar(&f.terms, "terms-uri", "", "`URL` of its terms")
 	fl.BoolVar(&f.skipConsent, "skip-consent", false, "it is your own: people are not asked what it may do")
@@ -128,6 +128,12 @@ func (f *clientFlags) add(cmd *cobra.Command, flag func(*listFlag, *cobra.Comman
 	flag(&f.audiences, cmd, "audience", "`audience` that it may ask tokens for; the first is the default")
 	_ = cmd.RegisterFlagCompletionFunc("auth-method", cobra.FixedCompletions([]string{"none", "client_secret_basic", "client_secret_post"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("grant-type", cobra.FixedCompletions([]string{"authorization_code", "refresh_token", "client_credentials"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// algorithmFlag is a flag about what tokens are signed with.
+func algorithmFlag(cmd *cobra.Command, to *string, name, what string) {
+	cmd.Flags().StringVar(to, name, "", "`algorithm` that "+what+" are signed with: ES256, RS256 or EdDSA; empty is the server's default")
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions([]string{"ES256", "RS256", "EdDSA"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (c *CLI) clientCreate() *cobra.Command {

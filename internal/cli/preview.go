@@ -77,6 +77,7 @@ func (c *CLI) showPreview(preview adminclient.TokenPreview, id bool) error {
 	for _, o := range token.Omitted {
 		fields = append(fields, field{"(left out)", o.Claim + ": " + o.Reason})
 	}
+	fields = append(fields, field{"(signed with)", token.Algorithm})
 	fields = append(fields, field{"(size)", fmt.Sprintf("%d of %d bytes", token.Bytes, preview.BudgetBytes)})
 	if err := c.show(preview, fields...); err != nil || c.format == "json" {
 		return err

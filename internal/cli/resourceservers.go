@@ -64,7 +64,7 @@ func (c *CLI) showServer(ctx context.Context, api *adminclient.Client, r admincl
 	if permissions == nil {
 		permissions = []adminclient.Permission{}
 	}
-	fields := []field{{"audience", r.Audience}, {"name", r.Name}, {"id", r.ID}, {"tenant", r.TenantID}, {"created", when(r.CreatedAt)}, {"updated", when(r.UpdatedAt)}}
+	fields := []field{{"audience", r.Audience}, {"name", r.Name}, {"id", r.ID}, {"tenant", r.TenantID}, {"signed with", r.SigningAlgorithm}, {"created", when(r.CreatedAt)}, {"updated", when(r.UpdatedAt)}}
 	for _, claim := range r.Claims {
 		if text, err := compact(claim); err == nil {
 			fields = append(fields, field{"claim", text})
@@ -96,7 +96,7 @@ func (c *CLI) serverShow() *cobra.Command {
 }
 
 func (c *CLI) serverCreate() *cobra.Command {
-	var name, tenant string
+	var name, tenant, algorithm string
 	var permissions []string
 	cmd := &cobra.Command{
 		Use: "create AUDIENCE", Short: "Register a resource server",
@@ -104,7 +104,9 @@ func (c *CLI) serverCreate() *cobra.Command {
 		Args:    exactly("audience"),
 		RunE: c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 			r, err := creating(func(key adminclient.Option) (adminclient.ResourceServer, error) {
-				r, _, err := api.CreateResourceServer(ctx, adminclient.CreateResourceServerBody{Audience: args[0], Name: or(name, args[0]), TenantID: tenant}, key)
+				r, _, err := api.CreateResourceServer(ctx, adminclient.CreateResourceServerBody{
+					Audience: args[0], Name: or(name, args[0]), TenantID: tenant, SigningAlgorithm: algorithm,
+				}, key)
 				return r, err
 			})
 			if err != nil {
@@ -120,18 +122,20 @@ func (c *CLI) serverCreate() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`name` that people read (the audience unless given)")
 	cmd.Flags().StringArrayVar(&permissions, "permission", nil, "`slug` of a permission; repeatable")
+	algorithmFlag(cmd, &algorithm, "signing-algorithm", "access tokens for it")
 	c.tenantFlag(cmd, &tenant, "`tenant` that it belongs to")
 	return prints(cmd)
 }
 
 func (c *CLI) serverUpdate() *cobra.Command {
-	var name string
-	cmd := &cobra.Command{Use: "update AUDIENCE", Short: "Rename a resource server",
-		Example: `  signet resource-server update https://orders.example --name "Orders and returns"`,
+	var name, algorithm string
+	cmd := &cobra.Command{Use: "update AUDIENCE", Short: "Change a resource server",
+		Example: `  signet resource-server update https://orders.example --name "Orders and returns"
+  signet resource-server update https://orders.example --signing-algorithm RS256`,
 		Args:    exactly("audience"), ValidArgsFunction: c.completeAudience}
 	cmd.RunE = c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
-		body := adminclient.UpdateResourceServerBody{Name: given(cmd, "name", name)}
-		if body.Name == nil {
+		body := adminclient.UpdateResourceServerBody{Name: given(cmd, "name", name), SigningAlgorithm: given(cmd, "signing-algorithm", algorithm)}
+		if body.Name == nil && body.SigningAlgorithm == nil {
 			return misuse(cmd, errNothingToChange)
 		}
 		r, etag, err := server(ctx, api, args[0])
@@ -144,6 +148,7 @@ func (c *CLI) serverUpdate() *cobra.Command {
 		return c.showServer(ctx, api, r)
 	})
 	cmd.Flags().StringVar(&name, "name", "", "new `name`")
+	algorithmFlag(cmd, &algorithm, "signing-algorithm", "access tokens for it")
 	return prints(cmd)
 }
 

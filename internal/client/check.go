@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/keys"
 )
 
 // The bounds of a registration. They keep one client from weighing on every replica's memory.
@@ -83,10 +84,8 @@ func (c Client) checkKind() (faults []error) {
 	default:
 		fault("auth_method", "use none, client_secret_basic or client_secret_post")
 	}
-	switch c.IDTokenAlgorithm {
-	case "", "ES256", "RS256":
-	default:
-		fault("id_token_algorithm", "use ES256 or RS256")
+	if _, err := keys.ParseAlgorithm(string(c.IDTokenAlgorithm)); err != nil && c.IDTokenAlgorithm != "" {
+		fault("id_token_algorithm", "use ES256, RS256 or EdDSA")
 	}
 	if c.Public() && c.PKCEOptional {
 		fault("pkce_optional", "a public client always needs PKCE (RFC 9700 §2.1.1)")

@@ -5,6 +5,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/keys"
 )
 
 // ID is a client identifier. New ones are "cli_…"; migrated ones may be any printable text,
@@ -56,20 +58,39 @@ type Client struct {
 	Origins                []string // for CORS: scheme://host[:port]
 	GrantTypes             []string
 	Scopes                 []string
-	Audiences              []string      // that tokens may be asked for; the first is the default
-	ServesAudience         string        // the resource server that this client is, for introspection
-	PKCEOptional           bool          // confidential clients only
-	SkipConsent            bool          // first party: people are not asked
-	IDTokenAlgorithm       string        // "" is the server's default
-	AccessTokenLifetime    time.Duration // zero is the server's default
+	Audiences              []string       // that tokens may be asked for; the first is the default
+	ServesAudience         string         // the resource server that this client is, for introspection
+	PKCEOptional           bool           // confidential clients only
+	SkipConsent            bool           // first party: people are not asked
+	IDTokenAlgorithm       keys.Algorithm // "" is the server's default
+	AccessTokenLifetime    time.Duration  // zero is the server's default
 	PolicyURI              string
 	TermsURI               string
 	Claims                 json.RawMessage // declared claims, a JSON array; the installation's own clients only
 	Declared               *claims.Set     // what its tokens say besides: see Declare; read-only
+	TokenAlgorithms        TokenAlgorithms // of its access tokens; read-only
 	Version                int64           // for edits
 	CreatedAt, UpdatedAt   time.Time
 	DisabledAt             time.Time
 	ValidFrom              time.Time // what was issued before is void
+}
+
+// TokenAlgorithms says what resource servers have their access tokens signed with, by audience. One
+// that is not there made no choice.
+type TokenAlgorithms map[string]keys.Algorithm
+
+// For returns the algorithm of an access token for all of the audiences; fallback is that of resource
+// servers that made no choice, and of tokens without audience. ok is false when the audiences expect
+// different ones: no token can be for all of them.
+func (a TokenAlgorithms) For(audiences []string, fallback keys.Algorithm) (alg keys.Algorithm, ok bool) {
+	for i, audience := range audiences {
+		expected := cmp.Or(a[audience], fallback)
+		if i > 0 && expected != alg {
+			return "", false
+		}
+		alg = expected
+	}
+	return cmp.Or(alg, fallback), true
 }
 
 // Filter narrows a list of clients. The zero value narrows nothing.

@@ -84,7 +84,7 @@ func TestEachFaultOfARegistrationIsNamedByItsField(t *testing.T) {
 		"audiences[0]: ":                 {"empty": func(c *client.Client) { c.Audiences = []string{""} }},
 		"policy_uri: ":                   {"a script": func(c *client.Client) { c.PolicyURI = "javascript:alert(1)" }, "no TLS": func(c *client.Client) { c.PolicyURI = "http://app.example/" }},
 		"terms_uri: ":                    {"no host": func(c *client.Client) { c.TermsURI = "https:///terms" }, "user information": func(c *client.Client) { c.TermsURI = "https://a@b.example/" }},
-		"id_token_algorithm":             {"none": func(c *client.Client) { c.IDTokenAlgorithm = "none" }, "not in the ring": func(c *client.Client) { c.IDTokenAlgorithm = "EdDSA" }, "symmetric": func(c *client.Client) { c.IDTokenAlgorithm = "HS256" }},
+		"id_token_algorithm":             {"none": func(c *client.Client) { c.IDTokenAlgorithm = "none" }, "in small letters": func(c *client.Client) { c.IDTokenAlgorithm = "es256" }, "symmetric": func(c *client.Client) { c.IDTokenAlgorithm = "HS256" }},
 		"access_token_lifetime":          {"negative": func(c *client.Client) { c.AccessTokenLifetime = -1 }, "days": func(c *client.Client) { c.AccessTokenLifetime = 24*time.Hour + 1 }},
 		"scopes[0]: ": {
 			"too long":    func(c *client.Client) { c.Scopes = []string{strings.Repeat("x", client.MaxScope+1)} },

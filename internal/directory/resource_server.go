@@ -11,6 +11,7 @@ import (
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/id"
+	"github.com/signet-id/signet/keys"
 )
 
 // The bounds of what resource servers declare.
@@ -30,6 +31,7 @@ type ResourceServer struct {
 	Name                 string
 	Tenant               id.Tenant       // zero when it is the installation's
 	Claims               json.RawMessage // declared claims, a JSON array
+	SigningAlgorithm     keys.Algorithm  // of access tokens for it; "" is the server's default
 	Version              int64
 	CreatedAt, UpdatedAt time.Time
 }
@@ -74,7 +76,11 @@ func (r ResourceServer) Check(issuer string) error {
 	if len(r.Claims) > 0 && string(r.Claims) != "[]" && !r.Tenant.IsZero() {
 		declared = admin.Invalid("claims", "are declared by the installation's own resource servers alone")
 	}
-	return errors.Join(CheckAudience(r.Audience, issuer), name, declared)
+	var algorithm error
+	if _, err := keys.ParseAlgorithm(string(r.SigningAlgorithm)); err != nil && r.SigningAlgorithm != "" {
+		algorithm = admin.Invalid("signing_algorithm", "use ES256, RS256 or EdDSA")
+	}
+	return errors.Join(CheckAudience(r.Audience, issuer), name, declared, algorithm)
 }
 
 // CheckPermission says what is wrong with a permission, each fault as an admin.FieldError. A slug

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/keys"
 )
 
 // Installation is what to store. What exists already stays as it is, clients and connectors
@@ -33,9 +34,10 @@ type Installation struct {
 
 // ResourceServer is an API that tokens are meant for.
 type ResourceServer struct {
-	Audience    string // absolute URI
-	Name        string
-	Permissions []Permission
+	Audience         string // absolute URI
+	Name             string
+	Permissions      []Permission
+	SigningAlgorithm keys.Algorithm // of access tokens for it; "" is the server's default
 }
 
 // Permission is something that a resource server lets people do.
@@ -95,6 +97,9 @@ func (i Installation) Check() error {
 	for _, r := range i.ResourceServers {
 		if u, err := url.Parse(r.Audience); err != nil || !u.IsAbs() || strings.ContainsAny(r.Audience, " #") {
 			fault("resource server %q: the audience must be an absolute URI without fragment or space", r.Audience)
+		}
+		if _, err := keys.ParseAlgorithm(string(r.SigningAlgorithm)); err != nil && r.SigningAlgorithm != "" {
+			fault("resource server %q: signing algorithm %q: use ES256, RS256 or EdDSA", r.Audience, r.SigningAlgorithm)
 		}
 		for _, p := range r.Permissions {
 			if p.Slug == "" || strings.ContainsAny(p.Slug, " \t\n") {

@@ -146,15 +146,19 @@ func (i *Issuer) accessToken(ctx context.Context, n *issuance, now time.Time) (t
 	}
 	i.reportOmitted(ctx, p, n.client.ID, claims.AccessToken)
 	expires := time.Unix(c.Expiry, 0)
-	token, err = i.Keys.Sign(ctx, keys.ES256, typeAccessToken, p.json, expires)
+	token, err = i.Keys.Sign(ctx, p.algorithm, typeAccessToken, p.json, expires)
 	return token, c.ID, expires.Sub(time.Unix(c.IssuedAt, 0)), err
 }
 
 // accessPayload makes the payload of the access token of n within the size budget: permissions
 // are left out first, then declared claims.
 func (i *Issuer) accessPayload(n *issuance, now time.Time) (accessClaims, said, error) {
+	alg, err := i.accessTokenAlgorithm(n.client, n.audiences)
+	if err != nil {
+		return accessClaims{}, said{}, err
+	}
 	c := i.accessClaims(n, now)
-	p := said{}
+	p := said{algorithm: alg}
 	p.declared, p.faults = n.client.Declared.Evaluate(claims.AccessToken, n.facts())
 	c.ClaimsOmitted = p.omitted()
 	fits, err := i.encode(&p, c)
@@ -212,25 +216,18 @@ func (i *Issuer) accessClaims(n *issuance, now time.Time) accessClaims {
 
 // idToken signs the ID token that accompanies an access token.
 func (i *Issuer) idToken(ctx context.Context, n *issuance, accessToken string, now time.Time) (string, error) {
-	alg := idTokenAlgorithm(n)
-	c, p, err := i.idPayload(n, atHash(alg, accessToken), now)
+	c, p, err := i.idPayload(n, accessToken, now)
 	if err != nil {
 		return "", err
 	}
 	i.reportOmitted(ctx, p, n.client.ID, claims.IDToken)
-	return i.Keys.Sign(ctx, alg, typeIDToken, p.json, time.Unix(c.Expiry, 0))
-}
-
-func idTokenAlgorithm(n *issuance) keys.Algorithm {
-	if n.client.IDTokenAlgorithm != "" {
-		return keys.Algorithm(n.client.IDTokenAlgorithm)
-	}
-	return keys.ES256
+	return i.Keys.Sign(ctx, p.algorithm, typeIDToken, p.json, time.Unix(c.Expiry, 0))
 }
 
 // idPayload makes the payload of the ID token of n. Declared claims are left out of one that is
 // over the size budget.
-func (i *Issuer) idPayload(n *issuance, atHash string, now time.Time) (idClaims, said, error) {
+func (i *Issuer) idPayload(n *issuance, accessToken string, now time.Time) (idClaims, said, error) {
+	p := said{algorithm: i.idTokenAlgorithm(n.client)}
 	c := idClaims{
 		Issuer:        i.URL,
 		Subject:       n.subject.User.ID.String(),
@@ -241,11 +238,10 @@ func (i *Issuer) idPayload(n *issuance, atHash string, now time.Time) (idClaims,
 		Nonce:         n.nonce,
 		ACR:           n.grant.ACR,
 		AMR:           n.grant.AMR,
-		AtHash:        atHash,
+		AtHash:        atHash(p.algorithm, accessToken),
 		Session:       n.grant.Session.String(),
 		profileClaims: profileOf(*n.subject, n.scopes),
 	}
-	p := said{}
 	p.declared, p.faults = n.client.Declared.Evaluate(claims.IDToken, n.facts())
 	c.ClaimsOmitted = p.omitted()
 	fits, err := i.encode(&p, c)
@@ -257,8 +253,9 @@ func (i *Issuer) idPayload(n *issuance, atHash string, now time.Time) (idClaims,
 	return c, p, err
 }
 
-// atHash binds an access token to an ID token: the left half of its digest (OpenID Connect
-// Core 1.0 §3.1.3.6); SHA-512 is EdDSA's, since Ed25519 hashes with it.
+// atHash binds an access token to an ID token that is signed with alg: the left half of the digest
+// that alg hashes with (OpenID Connect Core 1.0 §3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 §5.1),
+// which is what the working group agreed on (openid/connect issue 1125) and libraries compute.
 func atHash(alg keys.Algorithm, accessToken string) string {
 	if alg == keys.EdDSA {
 		sum := sha512.Sum512([]byte(accessToken))

@@ -26,6 +26,8 @@ func (paper) Sign(_ context.Context, alg keys.Algorithm, typ string, payload []b
 	return b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString(payload) + "." + b64.EncodeToString(make([]byte, 64)), nil
 }
 
+func (paper) Default() keys.Algorithm { return keys.ES256 }
+
 type counter struct {
 	Observer
 	omitted int

@@ -29,6 +29,9 @@ func (i *Issuer) redeemCode(ctx context.Context, c client.Client, form url.Value
 	if err != nil {
 		return nil, err
 	}
+	if err := i.checkCode(ctx, code, c, asked); err != nil {
+		return nil, err
+	}
 	held := i.rights.Held(code.Hash())
 	redeemed, err := i.Codes.Redeem(ctx, grant.Redemption{
 		Known:         held.Version,

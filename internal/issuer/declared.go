@@ -10,10 +10,12 @@ import (
 	"github.com/signet-id/signet/internal/claims"
 	"github.com/signet-id/signet/internal/client"
 	"github.com/signet-id/signet/internal/directory"
+	"github.com/signet-id/signet/keys"
 )
 
 // said is what a token says, and what it could not.
 type said struct {
+	algorithm  keys.Algorithm // that it is signed with
 	json       []byte
 	declared   []claims.Claim // in json, in their order
 	faults     []claims.Fault // left out because there is no value
@@ -44,7 +46,7 @@ func (i *Issuer) encode(p *said, c any) (fits bool, err error) {
 		b = appendMember(b, d.Name, d.Value)
 	}
 	p.json = b
-	return claims.TokenBytes(len(b)) <= i.TokenBudget, nil
+	return claims.TokenBytes(len(b), p.algorithm) <= i.TokenBudget, nil
 }
 
 // appendMember adds a member to an encoded object that is not empty. The name needs no escape:

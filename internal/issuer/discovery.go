@@ -3,6 +3,7 @@ package issuer
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -92,7 +93,7 @@ type metadataCache struct {
 }
 
 type encodedMetadata struct {
-	algorithms int
+	algorithms []keys.Algorithm
 	body       []byte
 }
 
@@ -101,13 +102,13 @@ type encodedMetadata struct {
 func (i *Issuer) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 	algorithms := i.Keys.Algorithms()
 	m := i.metadata.current.Load()
-	if m == nil || m.algorithms != len(algorithms) {
+	if m == nil || !slices.Equal(m.algorithms, algorithms) {
 		body, err := json.Marshal(i.newMetadata(algorithms))
 		if err != nil {
 			i.writeError(w, r, err)
 			return
 		}
-		m = &encodedMetadata{len(algorithms), body}
+		m = &encodedMetadata{algorithms, body}
 		i.metadata.current.Store(m)
 	}
 	h := w.Header()

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/signet-id/signet/internal/claims"
@@ -22,13 +23,13 @@ func (i *Issuer) Forecast(h claims.Holding) ([]claims.Forecast, error) {
 	var out []claims.Forecast
 	for _, a := range audiences {
 		n := i.usual(h, a)
-		p := said{}
+		p := said{algorithm: cmp.Or(h.Algorithms[a], i.Keys.Default())}
 		p.declared, _ = n.client.Declared.Evaluate(claims.AccessToken, n.facts())
 		fits, err := i.encode(&p, i.accessClaims(n, i.Now()))
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, claims.Forecast{Audience: a, Bytes: claims.TokenBytes(len(p.json)), OverBudget: !fits})
+		out = append(out, claims.Forecast{Audience: a, Bytes: claims.TokenBytes(len(p.json), p.algorithm), OverBudget: !fits})
 	}
 	return out, nil
 }

@@ -33,6 +33,12 @@ import (
 	"github.com/signet-id/signet/keys"
 )
 
+// Signing knows what is signed with.
+type Signing interface {
+	Algorithms() []keys.Algorithm // those that Sign accepts now
+	Default() keys.Algorithm      // of whatever nobody chose one for
+}
+
 // Keys signs and verifies; package keyring implements it.
 type Keys interface {
 	Sign(ctx context.Context, alg keys.Algorithm, typ string, payload []byte, expires time.Time) (string, error)
@@ -40,7 +46,7 @@ type Keys interface {
 	VerifyOld(token string, typ ...string) (payload []byte, err error)
 	Document() (body []byte, etag string)
 	CacheControl() string
-	Algorithms() []keys.Algorithm
+	Signing
 }
 
 // Holders notes who holds which key set; package holder implements it.

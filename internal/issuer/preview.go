@@ -41,7 +41,7 @@ func (i *Issuer) Preview(ctx context.Context, q claims.Request) (claims.Preview,
 	now := i.Now()
 	access, p, err := i.accessPayload(n, now)
 	if err != nil {
-		return claims.Preview{}, err
+		return claims.Preview{}, asFields(err)
 	}
 	out := claims.Preview{Access: previewed(n, p)}
 	out.Access.Varying = []string{"exp", "iat", "jti"}
@@ -55,7 +55,7 @@ func (i *Issuer) Preview(ctx context.Context, q claims.Request) (claims.Preview,
 		out.Access.Omitted = append(out.Access.Omitted, claims.Omitted{Name: "permissions", Reason: overBudget})
 	}
 	if n.subject != nil && slices.Contains(n.scopes, scopeOpenID) {
-		_, p, err := i.idPayload(n, atHash(idTokenAlgorithm(n), ""), now)
+		_, p, err := i.idPayload(n, "", now)
 		if err != nil {
 			return claims.Preview{}, err
 		}
@@ -70,7 +70,7 @@ const overBudget = "the token would be larger than the budget; introspection ans
 
 func previewed(n *issuance, p said) claims.Previewed {
 	out := claims.Previewed{
-		Payload: p.json, Bytes: claims.TokenBytes(len(p.json)), Audience: n.audiences,
+		Payload: p.json, Algorithm: p.algorithm, Bytes: claims.TokenBytes(len(p.json), p.algorithm), Audience: n.audiences,
 		Declared: n.client.Declared.Explain(p.declared), ForPerson: n.subject != nil,
 	}
 	for _, f := range p.faults {

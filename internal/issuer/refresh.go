@@ -27,8 +27,9 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 		return nil, errRefreshRefused
 	}
 	// What is asked is checked before the token is spent: a mistake must not cost the client
-	// its token. The family is read only for requests that ask for less than everything.
-	if form.Get("scope") != "" || form.Has(repeatable) {
+	// its token. The family is read only for requests that ask for less than everything, and where
+	// everything may be more than one token can be for.
+	if form.Get("scope") != "" || form.Has(repeatable) || !i.oneAlgorithm(c) {
 		f, err := i.Families.FindFamily(ctx, token.Family)
 		if errors.Is(err, errdefs.ErrNotFound) || err == nil && f.Client != c.ID {
 			i.Observer.Refresh("rejected")
@@ -40,7 +41,11 @@ func (i *Issuer) refresh(ctx context.Context, c client.Client, form url.Values) 
 		if _, ok := f.Narrow(fields(form.Get("scope"))); !ok {
 			return nil, errInvalidScope.hint("The scope holds more than was granted.")
 		}
-		if _, err := narrowResources(form, f.Grant); err != nil {
+		audiences, err := narrowResources(form, f.Grant)
+		if err == nil {
+			err = i.checkAlgorithm(c, audiences)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

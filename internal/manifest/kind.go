@@ -94,7 +94,7 @@ func format() []*collection {
 	template := &kind{noun: "role template", key: "name", fields: []field{{name: "description"}, {name: "permissions", shape: grants}}}
 	return []*collection{
 		{resourceServers, &kind{noun: "resource server", key: "audience", fields: []field{
-			{name: "name"}, {name: "tenant", fixed: true}, {name: "claims", shape: objects},
+			{name: "name"}, {name: "tenant", fixed: true}, {name: "claims", shape: objects}, {name: "signing_algorithm"},
 		}, below: []*collection{{permissions, permission}}}},
 		{roleTemplates, template},
 		{tenants, &kind{noun: "tenant", key: "slug", fields: []field{

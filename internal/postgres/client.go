@@ -12,6 +12,7 @@ import (
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
 	"github.com/signet-id/signet/internal/secret"
+	"github.com/signet-id/signet/keys"
 )
 
 // Clients stores client registrations.
@@ -41,6 +42,9 @@ func (s Clients) FindClient(ctx context.Context, clientID client.ID) (client.Cli
 		return client.Client{}, fmt.Errorf("read declared claims of client %s: %w", clientID, err)
 	}
 	c.Declare(s.db.templates, declarations)
+	if err := json.Unmarshal(row.TokenAlgorithms, &c.TokenAlgorithms); err != nil {
+		return client.Client{}, fmt.Errorf("read algorithms of the resource servers of client %s: %w", clientID, err)
+	}
 	return c, nil
 }
 
@@ -60,7 +64,7 @@ func toClient(row sqlcgen.Client, tenantSlug string, tenantDisabled bool, origin
 		TenantDisabled:         tenantDisabled,
 		PKCEOptional:           row.PkceOptional,
 		SkipConsent:            row.SkipConsent,
-		IDTokenAlgorithm:       row.IDTokenAlgorithm,
+		IDTokenAlgorithm:       keys.Algorithm(row.IDTokenAlgorithm),
 		AccessTokenLifetime:    time.Duration(row.AccessTokenSeconds) * time.Second,
 		PolicyURI:              row.PolicyUri,
 		TermsURI:               row.TermsUri,
@@ -98,7 +102,7 @@ func saveClient(ctx context.Context, q *sqlcgen.Queries, c client.Client) error 
 		ServesAudience:         c.ServesAudience,
 		PkceOptional:           c.PKCEOptional,
 		SkipConsent:            c.SkipConsent,
-		IDTokenAlgorithm:       c.IDTokenAlgorithm,
+		IDTokenAlgorithm:       string(c.IDTokenAlgorithm),
 		AccessTokenSeconds:     int32(c.AccessTokenLifetime / time.Second),
 		PolicyUri:              c.PolicyURI,
 		TermsUri:               c.TermsURI,

@@ -122,7 +122,7 @@ func (s RegisteredClients) Create(ctx context.Context, a admin.Act, c client.Cli
 			ID: string(c.ID), TenantID: nullUUID(c.Tenant.UUID()), Name: c.Name, AuthMethod: string(c.AuthMethod),
 			RedirectUris: list(c.RedirectURIs), PostLogoutRedirectUris: list(c.PostLogoutRedirectURIs), GrantTypes: list(c.GrantTypes),
 			Scopes: list(c.Scopes), Audiences: list(c.Audiences), ServesAudience: c.ServesAudience, PkceOptional: c.PKCEOptional,
-			SkipConsent: c.SkipConsent, IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenSeconds: int32(c.AccessTokenLifetime / time.Second),
+			SkipConsent: c.SkipConsent, IDTokenAlgorithm: string(c.IDTokenAlgorithm), AccessTokenSeconds: int32(c.AccessTokenLifetime / time.Second),
 			PolicyUri: c.PolicyURI, TermsUri: c.TermsURI, Claims: array(c.Claims), DisabledAt: nullTime(c.DisabledAt),
 		})
 		if err != nil {
@@ -169,7 +169,7 @@ func (s RegisteredClients) Update(ctx context.Context, a admin.Act, c client.ID,
 			ID: string(c), Name: now.Name, AuthMethod: string(now.AuthMethod),
 			RedirectUris: list(now.RedirectURIs), PostLogoutRedirectUris: list(now.PostLogoutRedirectURIs), GrantTypes: list(now.GrantTypes),
 			Scopes: list(now.Scopes), Audiences: list(now.Audiences), ServesAudience: now.ServesAudience, PkceOptional: now.PKCEOptional,
-			SkipConsent: now.SkipConsent, IDTokenAlgorithm: now.IDTokenAlgorithm, AccessTokenSeconds: int32(now.AccessTokenLifetime / time.Second),
+			SkipConsent: now.SkipConsent, IDTokenAlgorithm: string(now.IDTokenAlgorithm), AccessTokenSeconds: int32(now.AccessTokenLifetime / time.Second),
 			PolicyUri: now.PolicyURI, TermsUri: now.TermsURI, Claims: array(now.Claims), DisabledAt: nullTime(now.DisabledAt),
 		})
 		if err == nil && !slices.Equal(was.Origins, now.Origins) {

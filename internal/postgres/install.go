@@ -55,7 +55,7 @@ type installer struct {
 
 func (i installer) resourceServers(in installation.Installation) error {
 	for _, r := range in.ResourceServers {
-		if err := i.q.InsertResourceServer(i.ctx, sqlcgen.InsertResourceServerParams{Audience: r.Audience, Name: r.Name}); err != nil {
+		if err := i.q.InsertResourceServer(i.ctx, sqlcgen.InsertResourceServerParams{Audience: r.Audience, Name: r.Name, SigningAlgorithm: string(r.SigningAlgorithm)}); err != nil {
 			return err
 		}
 		for _, p := range r.Permissions {

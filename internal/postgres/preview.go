@@ -8,6 +8,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/keys"
 )
 
 // Provenances explains what people may do.
@@ -57,13 +58,15 @@ func (s Provenances) Holding(ctx context.Context, reach admin.Reach, tenant id.T
 	if err != nil {
 		return claims.Holding{}, wrap("read holding", err)
 	}
-	h := claims.Holding{Permissions: map[string][]string{}}
+	h := claims.Holding{Permissions: map[string][]string{}, Algorithms: map[string]keys.Algorithm{}}
 	for _, r := range rows {
 		switch r.Kind {
 		case "role":
 			h.Roles = append(h.Roles, r.Name)
 		case "permission":
 			h.Permissions[r.Audience] = append(h.Permissions[r.Audience], r.Name)
+		case "algorithm":
+			h.Algorithms[r.Audience] = keys.Algorithm(r.Name)
 		case "declaration":
 			m, err := claims.Read(r.Claims)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
+	"github.com/signet-id/signet/keys"
 )
 
 // ResourceServers stores resource servers and their permissions for administrators.
@@ -41,6 +42,7 @@ func afterText(p admin.Page) (string, error) {
 func toResourceServer(r sqlcgen.ResourceServer) directory.ResourceServer {
 	out := directory.ResourceServer{
 		ID: id.ResourceServerFromUUID(r.ID), Audience: r.Audience, Name: r.Name, Claims: r.Claims,
+		SigningAlgorithm: keys.Algorithm(r.SigningAlgorithm),
 		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	if r.TenantID != nil {
@@ -104,6 +106,7 @@ func (s ResourceServers) Create(ctx context.Context, a admin.Act, r directory.Re
 	reference, replayed, err := s.db.act(ctx, "create resource server", a, func(q *sqlcgen.Queries) (string, error) {
 		row, err := q.CreateResourceServer(ctx, sqlcgen.CreateResourceServerParams{
 			ID: r.ID.UUID(), Audience: r.Audience, Name: r.Name, TenantID: nullUUID(r.Tenant.UUID()), Claims: array(r.Claims),
+			SigningAlgorithm: string(r.SigningAlgorithm),
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return "", admin.Conflict("audience", "another resource server has it; tokens tell them apart by it")
@@ -144,7 +147,7 @@ func (s ResourceServers) locked(ctx context.Context, q *sqlcgen.Queries, a admin
 	return out, nil
 }
 
-// Update edits the name and the declared claims.
+// Update edits the name, the declared claims and the algorithm.
 func (s ResourceServers) Update(ctx context.Context, a admin.Act, r id.ResourceServer, edit func(*directory.ResourceServer) error) (directory.ResourceServer, error) {
 	var out directory.ResourceServer
 	_, _, err := s.db.act(ctx, "update resource server", a, func(q *sqlcgen.Queries) (string, error) {
@@ -155,7 +158,9 @@ func (s ResourceServers) Update(ctx context.Context, a admin.Act, r id.ResourceS
 		if err != nil {
 			return "", err
 		}
-		row, err := q.UpdateResourceServer(ctx, sqlcgen.UpdateResourceServerParams{ID: r.UUID(), Name: now.Name, Claims: array(now.Claims)})
+		row, err := q.UpdateResourceServer(ctx, sqlcgen.UpdateResourceServerParams{
+			ID: r.UUID(), Name: now.Name, Claims: array(now.Claims), SigningAlgorithm: string(now.SigningAlgorithm),
+		})
 		out = toResourceServer(row)
 		return r.String(), err
 	})

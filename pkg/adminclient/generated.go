@@ -1457,7 +1457,8 @@ type CreateClientBody struct {
 	// Installation administrators only.
 	Claims []DeclaredClaim `json:"claims,omitzero"`
 	// authorization_code, refresh_token, client_credentials. Absent: authorization_code.
-	GrantTypes             []string `json:"grant_types,omitzero"`
+	GrantTypes []string `json:"grant_types,omitzero"`
+	// ES256, RS256 or EdDSA, of those in use here; absent for the server's default.
 	IDTokenAlgorithm       string   `json:"id_token_algorithm,omitzero"`
 	Origins                []string `json:"origins,omitzero"`
 	PKCEOptional           bool     `json:"pkce_optional,omitzero"`
@@ -1503,6 +1504,9 @@ type CreateResourceServerBody struct {
 	Name     string `json:"name"`
 	// Claims to declare.
 	Claims []DeclaredClaim `json:"claims,omitzero"`
+	// ES256, RS256 or EdDSA, of those in use here; absent for the server's default. A token for
+	// several resource servers that expect different ones cannot be had.
+	SigningAlgorithm string `json:"signing_algorithm,omitzero"`
 	// Slug or identifier of the tenant that it belongs to; absent for the installation.
 	TenantID string `json:"tenant_id,omitzero"`
 }
@@ -1942,6 +1946,8 @@ type Permission struct {
 
 // PreviewedToken is in the answer of PreviewToken.
 type PreviewedToken struct {
+	// What it would be signed with.
+	Algorithm string `json:"algorithm"`
 	// About the size of the token.
 	Bytes int64 `json:"bytes"`
 	// The claims, exactly, but for those that varying names.
@@ -1966,6 +1972,8 @@ type ResourceServer struct {
 	BuiltIn bool `json:"built_in,omitzero"`
 	// Claims that it declares for its tokens.
 	Claims []DeclaredClaim `json:"claims"`
+	// Of the signature of access tokens for it; absent for the server's default.
+	SigningAlgorithm string `json:"signing_algorithm,omitzero"`
 	// The tenant that it belongs to; absent when it is the installation's, which every tenant can use.
 	TenantID string `json:"tenant_id,omitzero"`
 	// How large access tokens for it get by its claims, of somebody without roles. Absent without
@@ -2122,8 +2130,9 @@ type UpdateClientBody struct {
 	// Installation administrators only.
 	Claims []DeclaredClaim `json:"claims,omitzero"`
 	// Disabling recalls everything that was issued to it, for good.
-	Disabled               *bool    `json:"disabled,omitzero"`
-	GrantTypes             []string `json:"grant_types,omitzero"`
+	Disabled   *bool    `json:"disabled,omitzero"`
+	GrantTypes []string `json:"grant_types,omitzero"`
+	// Empty for the server's default.
 	IDTokenAlgorithm       *string  `json:"id_token_algorithm,omitzero"`
 	Origins                []string `json:"origins,omitzero"`
 	PKCEOptional           *bool    `json:"pkce_optional,omitzero"`
@@ -2179,6 +2188,9 @@ type UpdateResourceServerBody struct {
 	Name *string `json:"name,omitzero"`
 	// Replaces all.
 	Claims []DeclaredClaim `json:"claims,omitzero"`
+	// Empty for the server's default. Tokens that were issued before keep theirs: the service has to
+	// accept both for a while.
+	SigningAlgorithm *string `json:"signing_algorithm,omitzero"`
 }
 
 // UpdateRoleBody is sent by UpdateRole.

@@ -7,7 +7,10 @@ SELECT sqlc.embed(c), coalesce(t.slug, '')::text AS tenant_slug, (t.disabled_at 
        coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('audience', rs.audience, 'claims', rs.claims) ORDER BY rs.audience), '[]')
           FROM resource_server rs
-         WHERE rs.audience = ANY (c.audiences) AND rs.tenant_id IS NULL AND rs.claims <> '[]')::jsonb AS declarations
+         WHERE rs.audience = ANY (c.audiences) AND rs.tenant_id IS NULL AND rs.claims <> '[]')::jsonb AS declarations,
+       (SELECT coalesce(jsonb_object_agg(rs.audience, rs.signing_algorithm), 'null')
+          FROM resource_server rs
+         WHERE rs.audience = ANY (c.audiences) AND rs.signing_algorithm <> '')::jsonb AS token_algorithms
   FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
  WHERE c.id = @id;
 

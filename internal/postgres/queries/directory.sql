@@ -76,7 +76,7 @@ INSERT INTO role (tenant_id, name, description) VALUES (@tenant_id, @name, @desc
 INSERT INTO membership_role (tenant_id, user_id, role) VALUES (@tenant_id, @user_id, @role) ON CONFLICT DO NOTHING;
 
 -- name: InsertResourceServer :exec
-INSERT INTO resource_server (audience, name) VALUES (@audience, @name) ON CONFLICT DO NOTHING;
+INSERT INTO resource_server (audience, name, signing_algorithm) VALUES (@audience, @name, @signing_algorithm) ON CONFLICT DO NOTHING;
 
 -- name: InsertPermission :exec
 INSERT INTO permission (audience, slug, description) VALUES (@audience, @slug, @description) ON CONFLICT DO NOTHING;

@@ -32,4 +32,7 @@ UNION ALL
 SELECT 'permission', permission, audience, '[]' FROM bundled
 UNION ALL
 SELECT 'declaration', '', rs.audience, rs.claims FROM resource_server rs
- WHERE rs.tenant_id IS NULL AND rs.claims <> '[]' AND rs.audience IN (SELECT audience FROM bundled);
+ WHERE rs.tenant_id IS NULL AND rs.claims <> '[]' AND rs.audience IN (SELECT audience FROM bundled)
+UNION ALL
+SELECT 'algorithm', rs.signing_algorithm, rs.audience, '[]' FROM resource_server rs
+ WHERE rs.signing_algorithm <> '' AND rs.audience IN (SELECT audience FROM bundled);

@@ -27,12 +27,12 @@ SELECT * FROM resource_server
  WHERE (@reach_all::boolean OR tenant_id = @reach) AND id = @id FOR NO KEY UPDATE;
 
 -- name: CreateResourceServer :one
-INSERT INTO resource_server (id, audience, name, tenant_id, claims)
-VALUES (@id, @audience, @name, @tenant_id, @claims)
+INSERT INTO resource_server (id, audience, name, tenant_id, claims, signing_algorithm)
+VALUES (@id, @audience, @name, @tenant_id, @claims, @signing_algorithm)
 ON CONFLICT (audience) DO NOTHING RETURNING *;
 
 -- name: UpdateResourceServer :one
-UPDATE resource_server SET name = @name, claims = @claims, version = version + 1, updated_at = now()
+UPDATE resource_server SET name = @name, claims = @claims, signing_algorithm = @signing_algorithm, version = version + 1, updated_at = now()
  WHERE id = @id RETURNING *;
 
 -- name: TouchResourceServer :one

@@ -35,19 +35,23 @@ SELECT c.id, c.tenant_id, c.name, c.auth_method, c.redirect_uris, c.post_logout_
        coalesce((SELECT array_agg(o.origin) FROM client_origin o WHERE o.client_id = c.id), '{}')::text[] AS origins,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('audience', rs.audience, 'claims', rs.claims) ORDER BY rs.audience), '[]')
           FROM resource_server rs
-         WHERE rs.audience = ANY (c.audiences) AND rs.tenant_id IS NULL AND rs.claims <> '[]')::jsonb AS declarations
+         WHERE rs.audience = ANY (c.audiences) AND rs.tenant_id IS NULL AND rs.claims <> '[]')::jsonb AS declarations,
+       (SELECT coalesce(jsonb_object_agg(rs.audience, rs.signing_algorithm), 'null')
+          FROM resource_server rs
+         WHERE rs.audience = ANY (c.audiences) AND rs.signing_algorithm <> '')::jsonb AS token_algorithms
   FROM client c LEFT JOIN tenant t ON t.id = c.tenant_id
  WHERE c.id = $1
 `
 
 type FindClientRow struct {
-	Client         Client
-	TenantSlug     string
-	TenantDisabled bool
-	SecretHashes   [][]byte
-	SecretExpiries []time.Time
-	Origins        []string
-	Declarations   []byte
+	Client          Client
+	TenantSlug      string
+	TenantDisabled  bool
+	SecretHashes    [][]byte
+	SecretExpiries  []time.Time
+	Origins         []string
+	Declarations    []byte
+	TokenAlgorithms []byte
 }
 
 func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, error) {
@@ -82,6 +86,7 @@ func (q *Queries) FindClient(ctx context.Context, id string) (FindClientRow, err
 		&i.SecretExpiries,
 		&i.Origins,
 		&i.Declarations,
+		&i.TokenAlgorithms,
 	)
 	return i, err
 }

@@ -218,16 +218,17 @@ func (q *Queries) InsertPermission(ctx context.Context, arg InsertPermissionPara
 }
 
 const insertResourceServer = `-- name: InsertResourceServer :exec
-INSERT INTO resource_server (audience, name) VALUES ($1, $2) ON CONFLICT DO NOTHING
+INSERT INTO resource_server (audience, name, signing_algorithm) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 `
 
 type InsertResourceServerParams struct {
-	Audience string
-	Name     string
+	Audience         string
+	Name             string
+	SigningAlgorithm string
 }
 
 func (q *Queries) InsertResourceServer(ctx context.Context, arg InsertResourceServerParams) error {
-	_, err := q.db.Exec(ctx, insertResourceServer, arg.Audience, arg.Name)
+	_, err := q.db.Exec(ctx, insertResourceServer, arg.Audience, arg.Name, arg.SigningAlgorithm)
 	return err
 }
 

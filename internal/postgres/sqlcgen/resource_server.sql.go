@@ -21,17 +21,18 @@ func (q *Queries) CountPermissions(ctx context.Context, audience string) (int64,
 }
 
 const createResourceServer = `-- name: CreateResourceServer :one
-INSERT INTO resource_server (id, audience, name, tenant_id, claims)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO resource_server (id, audience, name, tenant_id, claims, signing_algorithm)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (audience) DO NOTHING RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
 `
 
 type CreateResourceServerParams struct {
-	ID       [16]byte
-	Audience string
-	Name     string
-	TenantID *[16]byte
-	Claims   []byte
+	ID               [16]byte
+	Audience         string
+	Name             string
+	TenantID         *[16]byte
+	Claims           []byte
+	SigningAlgorithm string
 }
 
 func (q *Queries) CreateResourceServer(ctx context.Context, arg CreateResourceServerParams) (ResourceServer, error) {
@@ -41,6 +42,7 @@ func (q *Queries) CreateResourceServer(ctx context.Context, arg CreateResourceSe
 		arg.Name,
 		arg.TenantID,
 		arg.Claims,
+		arg.SigningAlgorithm,
 	)
 	var i ResourceServer
 	err := row.Scan(
@@ -418,18 +420,24 @@ func (q *Queries) TouchResourceServer(ctx context.Context, id [16]byte) (Resourc
 }
 
 const updateResourceServer = `-- name: UpdateResourceServer :one
-UPDATE resource_server SET name = $1, claims = $2, version = version + 1, updated_at = now()
- WHERE id = $3 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
+UPDATE resource_server SET name = $1, claims = $2, signing_algorithm = $3, version = version + 1, updated_at = now()
+ WHERE id = $4 RETURNING audience, name, id, tenant_id, claims, version, created_at, updated_at, signing_algorithm
 `
 
 type UpdateResourceServerParams struct {
-	Name   string
-	Claims []byte
-	ID     [16]byte
+	Name             string
+	Claims           []byte
+	SigningAlgorithm string
+	ID               [16]byte
 }
 
 func (q *Queries) UpdateResourceServer(ctx context.Context, arg UpdateResourceServerParams) (ResourceServer, error) {
-	row := q.db.QueryRow(ctx, updateResourceServer, arg.Name, arg.Claims, arg.ID)
+	row := q.db.QueryRow(ctx, updateResourceServer,
+		arg.Name,
+		arg.Claims,
+		arg.SigningAlgorithm,
+		arg.ID,
+	)
 	var i ResourceServer
 	err := row.Scan(
 		&i.Audience,
