@@ -4,6 +4,8 @@
 #   docker build --tag signet .
 #   docker run --publish 8080:8080 --env-file signet.env signet
 #
+# There is no C in it, so it cannot load the module of an HSM (docs/operations.md, "Keys in an HSM").
+#
 # The build does not see the repository: a release passes what `signet version` is to say with
 # --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse --short=12 HEAD)".
 

@@ -103,8 +103,7 @@ func TestKeysAreMadeOpenedUsedAndDestroyed(t *testing.T) {
 func inspect(t testing.TB, label string, f func(p *pkcs11.Ctx, session pkcs11.SessionHandle, object pkcs11.ObjectHandle)) {
 	t.Helper()
 	p := officer(t)
-	session := must(p.OpenSession(slotOf(t, p, label), pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION))(t)
-	defer p.CloseSession(session)
+	session := writing(t, p, label)
 	if err := p.FindObjectsInit(session, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -182,8 +181,7 @@ func TestAKeyThatCouldLeaveTheTokenIsNotOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := officer(t)
-	session := must(p.OpenSession(slotOf(t, p, label), pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION))(t)
-	defer p.CloseSession(session)
+	session := writing(t, p, label)
 	_, _, err = p.GenerateKeyPair(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
 		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_ID, id),
 			pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07})},

@@ -4,6 +4,7 @@ package hsm_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,7 +80,7 @@ func officer(t testing.TB) *pkcs11.Ctx {
 	if p == nil {
 		t.Fatal("SoftHSM does not load")
 	}
-	if err := p.Initialize(); err != nil && err != error(pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+	if err := p.Initialize(); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
 		t.Fatal(err)
 	}
 	return p
@@ -156,6 +157,18 @@ func slotWith(t testing.TB, p *pkcs11.Ctx, label string, mask, want uint) uint {
 	}
 	t.Fatalf("no token is labelled %q", label)
 	return 0
+}
+
+// writing opens a session that may change the token, for the rest of the test.
+func writing(t testing.TB, p *pkcs11.Ctx, label string) pkcs11.SessionHandle {
+	t.Helper()
+	session := must(p.OpenSession(slotOf(t, p, label), pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION))(t)
+	t.Cleanup(func() {
+		if err := p.CloseSession(session); err != nil {
+			t.Error(err)
+		}
+	})
+	return session
 }
 
 // idOf returns the CKA_ID in a reference.
