@@ -23,6 +23,7 @@ import (
 	"github.com/signet-id/signet/internal/directory"
 	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/holder"
+	"github.com/signet-id/signet/internal/hsm"
 	"github.com/signet-id/signet/internal/interaction"
 	"github.com/signet-id/signet/internal/issuer"
 	"github.com/signet-id/signet/internal/keyring"
@@ -67,6 +68,13 @@ func Run(ctx context.Context, o Options) error {
 	if allow := o.Config.Outbound.Allow; len(allow) > 0 {
 		o.Log.WarnContext(ctx, "connectors may reach addresses that are not public", "setting", "outbound.allow", "addresses", allow)
 	}
+	custodian, err := openCustodian(ctx, o)
+	if err != nil {
+		return err
+	}
+	if custodian != nil {
+		defer custodian.Close()
+	}
 	metrics := telemetry.NewMetrics(o.Build)
 	db, err := postgres.Open(ctx, postgres.Config{URL: o.Config.Database.URL.Reveal(), MaxConns: o.Config.Database.MaxConns})
 	if err != nil {
@@ -77,10 +85,14 @@ func Run(ctx context.Context, o Options) error {
 	if err := awaitDatabase(ctx, o, db, metrics); err != nil || ctx.Err() != nil {
 		return err
 	}
-	ring, err := keyring.Open(ctx, keyring.Config{
+	keys := keyring.Config{
 		Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log,
 		Algorithms: o.Config.Keys.Algorithms, Schedule: o.Config.Schedule(),
-	})
+	}
+	if custodian != nil {
+		keys.Custodian = custodian
+	}
+	ring, err := keyring.Open(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
@@ -113,6 +125,21 @@ func openMaster(c config.Config) (*envelope.Envelope, error) {
 		former = append(former, m)
 	}
 	return envelope.New(current, former...), nil
+}
+
+// openCustodian logs in to the HSM in which signing keys are made and kept; nil if none is configured.
+// A wrong setting ends the start here, before anything waits for the database.
+func openCustodian(ctx context.Context, o Options) (*hsm.Custodian, error) {
+	c := o.Config.Keys
+	if c.PKCS11Module == "" {
+		return nil, nil
+	}
+	custodian, err := hsm.Open(ctx, hsm.Config{Module: c.PKCS11Module, Token: c.PKCS11Token, PIN: c.PKCS11PIN, Now: o.Now})
+	if err != nil {
+		return nil, fmt.Errorf("keys in an HSM: %w", err)
+	}
+	o.Log.InfoContext(ctx, "signing keys are made in an HSM from now on", "module", c.PKCS11Module, "token", c.PKCS11Token)
+	return custodian, nil
 }
 
 // newRewrapper knows of everything that is sealed, because each package that seals is asked for its

@@ -12,8 +12,11 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/signet-id/signet/internal/errdefs"
+	"github.com/signet-id/signet/internal/keyring"
 	"github.com/signet-id/signet/keys"
 )
+
+var _ keyring.Custodian = (*Custodian)(nil)
 
 // Custodian makes, opens and destroys the keys of one token. It is safe for concurrent use.
 //

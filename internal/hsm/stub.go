@@ -5,10 +5,12 @@ package hsm
 import (
 	"context"
 	"errors"
+
+	"github.com/signet-id/signet/internal/keyring"
 )
 
 // Custodian cannot be had without the build tag pkcs11.
-type Custodian struct{}
+type Custodian struct{ keyring.Custodian }
 
 // Open says that this binary knows no PKCS#11.
 func Open(context.Context, Config) (*Custodian, error) {
