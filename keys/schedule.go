@@ -62,10 +62,21 @@ func DefaultSchedule() Schedule {
 	}
 }
 
-// MinLead returns the least Lead that is safe: max(F, D + N·(M+W+E) + R + L).
+// MinLead returns the least Lead that is safe: D + (N-1)·(H+R) + max(H, F) + R + L, where H = M+W+E
+// is how long one cache keeps a document.
+//
+// A replica may still serve the old document until D is over. Each cache on the way may receive it R
+// later, count its age from then on (RFC 9111 §4.2.3 would have it count from the request, which
+// nginx, for one, does not) and give it to the next one, as if it were new, when H is almost over. The
+// last of them is the verifier: it keeps the document for H, or for F if it ignores headers. It
+// must not meet a token before that, and the first is signed up to L before the activation, by a replica
+// whose clock is ahead.
+//
+// RFC 5861 lets W and E begin together, so H could be M+max(W,E); but there are caches to which a
+// failed revalidation at the end of W is the beginning of E.
 func (s Schedule) MinLead() time.Duration {
-	cached := time.Duration(s.Caches) * (s.MaxAge + s.StaleWhileRevalidate + s.StaleIfError)
-	return max(s.Floor, s.Propagation+cached+s.Refetch+s.SignerLag)
+	kept := s.MaxAge + s.StaleWhileRevalidate + s.StaleIfError
+	return s.Propagation + time.Duration(s.Caches-1)*(kept+s.Refetch) + max(kept, s.Floor) + s.Refetch + s.SignerLag
 }
 
 // MinRemoval returns the least Removal that is safe without knowing what was signed: L + T + S.
