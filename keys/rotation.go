@@ -89,7 +89,10 @@ func (s Schedule) Step(ring []Key, now time.Time) (Change, bool) {
 		}
 	}
 	for _, k := range ring {
-		if want := s.Removes(k); k.State(now) == Retiring && k.RemovedAt.Before(want) {
+		// While replicas may still sign with it, a token that lives longer than MaxLifetime may come:
+		// a removal planned before that would come too early if no rotator is there to put it off.
+		final := reached(k.RetiredAt.Add(s.SignerLag), now)
+		if want := s.Removes(k); final && k.State(now) == Retiring && k.RemovedAt.Before(want) {
 			k.RemovedAt = want
 			return Change{Step: StepPlanRemoval, Keys: []Key{k}}, true
 		}
