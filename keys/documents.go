@@ -18,7 +18,8 @@ type Published struct {
 //
 // What was planned and then changed before its time was never published, so the timestamps as
 // they are now are enough. They are not for replicas that learnt of a step late, whose sets in
-// between are left out. Errors are those of Document.
+// between are left out, and so is a set with a key whose Public is not there any more: its tag
+// cannot be known. Errors are those of Document.
 func Documents(all []Key, since, now time.Time) ([]Published, error) {
 	changes := []time.Time{since}
 	for _, k := range all {
@@ -31,14 +32,18 @@ func Documents(all []Key, since, now time.Time) ([]Published, error) {
 	slices.SortFunc(changes, time.Time.Compare)
 	var out []Published
 	for _, at := range slices.CompactFunc(changes, time.Time.Equal) {
-		_, etag, err := Document(all, at)
+		in := published(all, at)
+		if slices.ContainsFunc(in, func(k Key) bool { return k.Public == nil }) {
+			continue
+		}
+		_, etag, err := Document(in, at)
 		if err != nil {
 			return nil, err
 		}
 		if len(out) > 0 && out[len(out)-1].ETag == etag {
 			continue // a key began or ceased to sign
 		}
-		out = append(out, Published{From: at, ETag: etag, KIDs: kids(published(all, at))})
+		out = append(out, Published{From: at, ETag: etag, KIDs: kids(in)})
 	}
 	return out, nil
 }

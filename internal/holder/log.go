@@ -95,6 +95,7 @@ func (l *Log) Current(ctx context.Context, agent, tag string) {
 		return
 	}
 	own := tag // what is shared is allocated here alone
+	l.learn(own)
 	n.at.Store(l.Now().UnixMicro())
 	n.tag.Store(&own)
 	n.unsaid.Store(true)
@@ -106,6 +107,18 @@ func (l *Log) Former(ctx context.Context, agent, tag string) {
 	if own, ok := (*l.tags.Load())[tag]; ok {
 		l.Current(ctx, agent, own)
 	}
+}
+
+// learn makes tag one that may be noted when it is no longer current.
+func (l *Log) learn(tag string) {
+	if _, ok := (*l.tags.Load())[tag]; ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tags := maps.Clone(*l.tags.Load())
+	tags[tag] = tag
+	l.tags.Store(&tags)
 }
 
 // admit returns what is noted of w among those who came lately, making room for w if it may have
@@ -175,6 +188,8 @@ func (l *Log) recent(ctx context.Context) {
 	for _, s := range sets {
 		tags[s.ETag] = s.ETag
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, n := range *l.known.Load() {
 		if tag := n.tag.Load(); tag != nil {
 			tags[*tag] = *tag

@@ -114,7 +114,6 @@ func (i *Issuer) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Content-Type"] = contentJSON
 	h["Cache-Control"] = fiveMinutes
-	h["X-Content-Type-Options"] = noSniff
 	_, _ = w.Write(m.body)
 }
 
@@ -150,7 +149,6 @@ func (i *Issuer) ServeJWKS(w http.ResponseWriter, r *http.Request) {
 	h["Etag"] = s.tag
 	h["Cache-Control"] = s.caches
 	h["Access-Control-Allow-Origin"] = everyone
-	h["X-Content-Type-Options"] = noSniff
 	if conditions := r.Header["If-None-Match"]; len(conditions) > 0 && i.holds(r, conditions, s.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -38,6 +38,9 @@ func (e *exchange) RequestID() string { return e.id }
 
 // exchangeOf returns the exchange that ctx belongs to, an empty one outside a request.
 func exchangeOf(ctx context.Context) *exchange {
+	if e, ok := ctx.(*exchange); ok { // nobody has made a context from it
+		return e
+	}
 	if e, ok := ctx.Value(telemetry.RequestKey{}).(*exchange); ok {
 		return e
 	}

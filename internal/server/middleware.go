@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +29,7 @@ func (s *Server) identify(next http.Handler) http.Handler {
 			e.id = r.Header.Get("X-Request-Id")
 		}
 		if !usableID(e.id) {
-			e.id = rand.Text()
+			e.id = s.ids.next()
 		}
 		e.idHeader[0] = e.id
 		w.Header()["X-Request-Id"] = e.idHeader[:]
@@ -43,6 +42,9 @@ func (s *Server) logAccess(e *exchange, method string, d time.Duration) {
 	level := slog.LevelInfo
 	if e.quiet && e.recorder.code() < http.StatusBadRequest {
 		level = slog.LevelDebug
+	}
+	if !s.cfg.Log.Enabled(e, level) {
+		return
 	}
 	telemetry.LogAccess(s.cfg.Log, telemetry.Access{
 		At: s.cfg.Now(), Level: level, Method: method, Route: e.route, Status: e.recorder.code(), Bytes: e.recorder.bytes,

@@ -74,6 +74,7 @@ type Server struct {
 	certs    *certificates
 	draining atomic.Bool
 	stopping chan struct{}
+	ids      requestIDs
 	bound    bound
 }
 

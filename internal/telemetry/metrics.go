@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +23,8 @@ type Metrics struct {
 	httpDuration *prometheus.HistogramVec
 	httpInFlight prometheus.Gauge
 
-	seriesMu sync.RWMutex
-	series   map[series]*counted // what each request would look up again
+	seriesMu sync.Mutex                          // of who replaces series
+	series   atomic.Pointer[map[series]*counted] // what each request would look up again
 
 	tokens         *prometheus.CounterVec
 	signIns        *prometheus.CounterVec
@@ -50,7 +52,6 @@ func NewMetrics(build Build) *Metrics {
 	m := &Metrics{
 		registry:     r,
 		upstream:     newUpstream(r),
-		series:       map[series]*counted{},
 		httpRequests: counter("signet_http_requests_total", "Requests on the public listener, by route pattern.", "route", "method", "code"),
 		httpDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_http_request_duration_seconds",
@@ -72,6 +73,7 @@ func NewMetrics(build Build) *Metrics {
 		claimsOmitted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_token_claims_omitted_total", Help: "Tokens issued without one or more declared claims, by reason: the size budget, or a claim that failed or was too large."}, []string{"reason"}),
 		omitted:       prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_token_permissions_omitted_total", Help: "Access tokens over the size budget, issued without their permissions."}),
 	}
+	m.series.Store(&map[series]*counted{})
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signet_build_info", Help: "Always 1; the labels identify the running program."}, []string{"version", "revision", "go_version"})
 	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
 	r.MustRegister(m.httpDuration, m.httpInFlight, m.hashDuration, m.hashRefused, m.omitted, m.claimsOmitted, info,
@@ -95,20 +97,25 @@ func (m *Metrics) RequestStarted() { m.httpInFlight.Inc() }
 func (m *Metrics) RequestDone(route, method string, code int, d time.Duration) {
 	m.httpInFlight.Dec()
 	of := series{route, knownMethod(method), code}
-	m.seriesMu.RLock()
-	c := m.series[of]
-	m.seriesMu.RUnlock()
+	c := (*m.series.Load())[of]
 	if c == nil {
-		c = &counted{
-			requests: m.httpRequests.WithLabelValues(of.route, of.method, strconv.Itoa(code)),
-			duration: m.httpDuration.WithLabelValues(of.route, of.method),
-		}
-		m.seriesMu.Lock()
-		m.series[of] = c
-		m.seriesMu.Unlock()
+		c = m.addSeries(of)
 	}
 	c.requests.Inc()
 	c.duration.Observe(d.Seconds())
+}
+
+func (m *Metrics) addSeries(of series) *counted {
+	c := &counted{
+		requests: m.httpRequests.WithLabelValues(of.route, of.method, strconv.Itoa(of.code)),
+		duration: m.httpDuration.WithLabelValues(of.route, of.method),
+	}
+	m.seriesMu.Lock()
+	defer m.seriesMu.Unlock()
+	all := maps.Clone(*m.series.Load())
+	all[of] = c
+	m.series.Store(&all)
+	return c
 }
 
 type series struct {
