@@ -132,7 +132,7 @@ func (c *CLI) serverUpdate() *cobra.Command {
 	cmd := &cobra.Command{Use: "update AUDIENCE", Short: "Change a resource server",
 		Example: `  signet resource-server update https://orders.example --name "Orders and returns"
   signet resource-server update https://orders.example --signing-algorithm RS256`,
-		Args:    exactly("audience"), ValidArgsFunction: c.completeAudience}
+		Args: exactly("audience"), ValidArgsFunction: c.completeAudience}
 	cmd.RunE = c.run(func(ctx context.Context, api *adminclient.Client, args []string) error {
 		body := adminclient.UpdateResourceServerBody{Name: given(cmd, "name", name), SigningAlgorithm: given(cmd, "signing-algorithm", algorithm)}
 		if body.Name == nil && body.SigningAlgorithm == nil {

@@ -437,3 +437,35 @@ func TestWhatTheEnvironmentOfTheServerDeclaresIsNotTheDocuments(t *testing.T) {
 	}
 	unchanged(t, api, []byte("version: 1\ncomplete: [connectors]\nconnectors: []\n"))
 }
+
+func TestAFileChoosesWhatIsSignedWithAmongTheAlgorithmsInUse(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t) // ES256 and RS256
+	api := administrator(t, app)
+	document := func(server, client string) []byte {
+		return fmt.Appendf(nil, "version: 1\nresource_servers:\n  - {audience: \"https://stock.example\", name: Stock, signing_algorithm: %q}\n"+
+			"clients:\n  - {id: stock, name: Stock, auth_method: none, grant_types: [], id_token_algorithm: %q}\n", server, client)
+	}
+	for _, alg := range []string{"RS256", "ES256", ""} {
+		apply(t, api, document(alg, alg), manifest.Options{})
+		unchanged(t, api, document(alg, alg))
+	}
+	apply(t, api, document("RS256", "RS256"), manifest.Options{})
+	exported, err := manifest.Export(t.Context(), api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"signing_algorithm: RS256", "id_token_algorithm: RS256"} {
+		if !bytes.Contains(exported, []byte(want)) {
+			t.Errorf("the export lacks %s:\n%s", want, exported)
+		}
+	}
+	unchanged(t, api, exported)
+	for what, document := range map[string][]byte{"signing_algorithm": document("EdDSA", "RS256"), "id_token_algorithm": document("RS256", "EdDSA")} {
+		err := compare(t, api, document).Apply(t.Context(), manifest.Options{})
+		if err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "is not in use here: choose among ES256, RS256") {
+			t.Errorf("%s: %v", what, err)
+		}
+		unchanged(t, api, exported)
+	}
+}

@@ -43,7 +43,7 @@ func toResourceServer(r sqlcgen.ResourceServer) directory.ResourceServer {
 	out := directory.ResourceServer{
 		ID: id.ResourceServerFromUUID(r.ID), Audience: r.Audience, Name: r.Name, Claims: r.Claims,
 		SigningAlgorithm: keys.Algorithm(r.SigningAlgorithm),
-		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Version:          r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	if r.TenantID != nil {
 		out.Tenant = id.TenantFromUUID(*r.TenantID)

@@ -39,8 +39,9 @@ type Config struct {
 	Audience string
 	// JWKSURL is where the issuer publishes its keys; "" means Issuer + "/.well-known/jwks.json".
 	JWKSURL string
-	// Algorithms is the allow-list of alg; empty means ES256, RS256 and EdDSA. A key is only ever
-	// used with its own algorithm, whatever stands here.
+	// Algorithms is the allow-list of alg; empty means ES256, RS256 and EdDSA, which is all that a
+	// resource server of Signet can choose. A key is only ever used with its own algorithm, whatever
+	// stands here.
 	Algorithms []keys.Algorithm
 	// Leeway is how far the issuer's clock may differ from this one's; 0 means DefaultLeeway. A
 	// token is accepted that long after its expiry. At most MaxLeeway.

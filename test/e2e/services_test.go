@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -277,4 +280,41 @@ func TestGuideForNodeServicesRefusesTokensThatAreAlmostGood(t *testing.T) {
 			t.Errorf("%d fetches: the new key was published before", n)
 		}
 	})
+}
+
+// Whatever a service chose, the guide's code takes its tokens, and no others.
+func TestNodeServicesTakeTheAlgorithmThatTheirServiceChose(t *testing.T) {
+	t.Parallel()
+	node := nodetest.Find(t)
+	service := func(alg keys.Algorithm) string { return "https://" + strings.ToLower(string(alg)) + ".example" }
+	all := []keys.Algorithm{keys.ES256, keys.RS256, keys.EdDSA}
+	in := installation.Installation{Clients: []installation.Client{{Client: client.Client{
+		ID: "worker", Name: "Worker", AuthMethod: client.AuthBasic, Secrets: []client.Secret{{Hash: apptest.Secret.Hash()}},
+		GrantTypes: []string{client.GrantClientCredentials},
+	}}}}
+	for _, alg := range all {
+		in.ResourceServers = append(in.ResourceServers, installation.ResourceServer{Audience: service(alg), Name: string(alg), SigningAlgorithm: alg})
+		in.Clients[0].Audiences = append(in.Clients[0].Audiences, service(alg))
+	}
+	a := apptest.Start(t, apptest.With("SIGNET_KEYS_ALGORITHMS", "ES256,RS256,EdDSA"), apptest.WithInstallation(in))
+	for i, alg := range all {
+		out := a.PostForm(t, "/token", url.Values{"grant_type": {"client_credentials"}, "resource": {service(alg)}}, apptest.Basic("worker"))
+		for _, accepted := range []keys.Algorithm{alg, all[(i+1)%len(all)]} {
+			settings, err := json.Marshal(map[string]any{
+				"issuer": a.URL, "audience": service(alg), "algorithms": []keys.Algorithm{accepted}, "token": out.Text("access_token"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := node.Command(t, "verify.mjs")
+			cmd.Dir, cmd.Stdin = node.Dir, bytes.NewReader(settings)
+			said, err := cmd.CombinedOutput()
+			if good := err == nil && strings.Contains(string(said), `"client_id":"worker"`); good != (accepted == alg) {
+				t.Errorf("a token of %s where %s is accepted: %v\n%s", alg, accepted, err, said)
+			}
+			if accepted != alg && !strings.Contains(string(said), "The access token is not valid here.") {
+				t.Errorf("a token of %s where %s is accepted is refused for another reason: %s", alg, accepted, said)
+			}
+		}
+	}
 }

@@ -32,8 +32,8 @@ export class Refusal extends Error {
   }
 }
 
-/** @param {{ issuer: string, audience: string }} settings */
-export function accessTokens({ issuer, audience }) {
+/** @param {{ issuer: string, audience: string, algorithms?: string[] }} settings */
+export function accessTokens({ issuer, audience, algorithms = ['ES256'] }) {
   const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), {
     // The issuer allows its keys to be used for a day when it cannot be asked (stale-if-error). jose knows one
     // age only, so it gets this one, and the timer below keeps the keys as fresh as max-age asks for.
@@ -49,7 +49,7 @@ export function accessTokens({ issuer, audience }) {
     issuer, // compared character by character
     audience, // this service's own name: a token for another service is refused
     typ: 'at+jwt', // so an ID token is refused
-    algorithms: ['ES256'], // what Signet signs access tokens with: the token has no say in it
+    algorithms, // what Signet signs this service's tokens with: the token has no say in it
     requiredClaims: ['exp', 'iat', 'sub', 'client_id', 'jti'], // without this, jose accepts a token that never ends
     clockTolerance: 30, // seconds
   };
