@@ -215,7 +215,7 @@ func TestStrangersCannotFillTheAuditLog(t *testing.T) {
 	}
 	a.Stop(t) // writes what is queued
 	var rows, failed int
-	row(t, a, "SELECT count(*), count(*) FILTER (WHERE action = 'session.sign_in_failed') FROM audit_event", &rows, &failed)
+	row(t, a, "SELECT count(*), count(*) FILTER (WHERE action = 'session.sign_in_failed') FROM audit_event WHERE action NOT LIKE 'key.%'", &rows, &failed)
 	if held == 0 || failed != 20-held || rows != failed {
 		t.Errorf("%d attempts held off, %d failures and %d events on record", held, failed, rows)
 	}

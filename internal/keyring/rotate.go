@@ -326,12 +326,11 @@ func (r *Ring) edit(alg keys.Algorithm, c keys.Change, stored Stored, made *supp
 	}
 	for _, k := range c.Keys {
 		i := slices.IndexFunc(stored.Keys, func(row SealedKey) bool { return row.KID == k.ID })
-		row := stored.Keys[i].with(k)
 		if c.Step != keys.StepErase {
-			e.Changed = append(e.Changed, row)
+			e.Changed = append(e.Changed, stored.Keys[i].with(k))
 			continue
 		}
-		row, where, err := erase(r.envelope, stored.Keys[i].with(k), k.ErasedAt)
+		row, where, err := erase(r.envelope, stored.Keys[i], k.ErasedAt)
 		if err != nil {
 			return Edit{}, nil, err
 		}
