@@ -73,7 +73,7 @@ func (a *API) testConnector(ctx context.Context, actor admin.Actor, in *OfConnec
 	}
 	s, err := a.Keeper.Secret(c)
 	if err != nil {
-		return nil, err
+		return nil, a.unopened(ctx, err, "The client secret of this connector cannot be opened any more, so nobody signs in through it: set it again.")
 	}
 	return a.test(ctx, actor, c, s)
 }

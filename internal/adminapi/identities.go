@@ -163,7 +163,10 @@ func (a *API) readIdentityTokens(ctx context.Context, actor admin.Actor, in *OfI
 		return nil, err
 	}
 	t, err := a.Keeper.OpenTokens(i.ID, sealed)
+	if err != nil {
+		return nil, a.unopened(ctx, err, "The tokens of this identity cannot be opened any more: have the person sign in through the connector again.")
+	}
 	return &plain[IdentityTokens]{IdentityTokens{
 		AccessToken: t.Access.Reveal(), RefreshToken: t.Refresh.Reveal(), IDToken: t.ID.Reveal(), TokenType: t.Type, Scope: t.Scope, ExpiresAt: moment(t.Expiry),
-	}}, err
+	}}, nil
 }

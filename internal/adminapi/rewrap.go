@@ -2,12 +2,14 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/signet-id/signet/internal/admin"
 	"github.com/signet-id/signet/internal/audit"
 	"github.com/signet-id/signet/internal/envelope"
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 )
 
@@ -71,4 +73,13 @@ func (a *API) rewrap(ctx context.Context, actor admin.Actor, in *rewrapKeys) (*p
 			return DamagedSealed{Table: d.Place, Row: d.Row, Reason: d.Err.Error()}
 		}),
 	}}, nil
+}
+
+// unopened says, and logs, that something sealed does not open, and what to do about it.
+func (a *API) unopened(ctx context.Context, err error, advice string) error {
+	if !errors.Is(err, envelope.ErrDamaged) && !errors.Is(err, envelope.ErrUnknownMaster) {
+		return err
+	}
+	a.Log.ErrorContext(ctx, "administration: a sealed value does not open", "error", err)
+	return errdefs.Say(errdefs.ErrConflict, err, "%s", advice)
 }

@@ -3,7 +3,7 @@ package envelope
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -23,7 +23,7 @@ const (
 	textVersion   = "env1"
 )
 
-var errEncoding = errors.New("not the encoding of a sealed value")
+var errEncoding = fmt.Errorf("not the encoding of a sealed value: %w", ErrDamaged)
 
 // MarshalBinary returns the stable encoding: a version byte, then the three fields, each after
 // its length as 32 bits in big-endian order.
@@ -34,7 +34,7 @@ func (s Sealed) MarshalBinary() ([]byte, error) {
 	return appendField(b, s.Ciphertext), nil
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote.
+// UnmarshalBinary reads what MarshalBinary wrote. The error is ErrDamaged.
 func (s *Sealed) UnmarshalBinary(b []byte) error {
 	if len(b) == 0 || b[0] != binaryVersion {
 		return errEncoding
@@ -65,7 +65,7 @@ func (s Sealed) MarshalText() ([]byte, error) {
 	return []byte(textVersion + "." + s.MasterID + "." + enc.EncodeToString(s.WrappedKey) + "." + enc.EncodeToString(s.Ciphertext)), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote. The error is ErrDamaged.
 func (s *Sealed) UnmarshalText(b []byte) error {
 	parts := strings.Split(string(b), ".")
 	if len(parts) != 4 || parts[0] != textVersion {

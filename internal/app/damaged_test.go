@@ -1,0 +1,122 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-id/signet/internal/apptest"
+	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/mail"
+	"github.com/signet-id/signet/internal/secret"
+)
+
+// What becomes of sealed values that something else than Signet has changed.
+
+// damage changes the last byte of a sealed value: a bit of the tag.
+func damage(t *testing.T, a *apptest.App, table, column, where string, args ...any) {
+	t.Helper()
+	tag, err := connect(t, a).Exec(t.Context(), "UPDATE "+table+" SET "+column+" = set_byte("+column+", length("+column+") - 1, get_byte("+column+", length("+column+") - 1) # 1) WHERE "+where, args...)
+	if err != nil || tag.RowsAffected() != 1 {
+		t.Fatalf("%s: %d rows, %v", table, tag.RowsAffected(), err)
+	}
+}
+
+func TestADamagedClientSecretConcernsItsConnectorAlone(t *testing.T) {
+	t.Parallel()
+	f := federate(t, nil)
+	other := federation{App: f.App, provider: apptest.NewProvider(t)}
+	c := other.provider.Connector()
+	c.Slug = "other"
+	other.provider.SignedIn(person(map[string]any{"sub": "other", "email": "other@partner.example"}))
+	other.connector = f.AddConnector(t, c, other.provider.Secret)
+	f.enters(t, "before")
+	damage(t, f.App, "connector", "sealed_secret", "id = $1", f.connector.ID.UUID())
+	eventually(t, "the replica hears of it", func() bool {
+		p := f.through(f.Browser(t))
+		return p.Status >= http.StatusBadRequest
+	})
+	for range 2 {
+		if p := f.through(f.Browser(t)); p.Status != http.StatusInternalServerError || !p.HasForm("/upstream/partner") || !strings.Contains(p.Body, "Other ways to sign in") {
+			t.Errorf("%d\n%s", p.Status, p.Body)
+		}
+	}
+	if log := f.Log.String(); !strings.Contains(log, "the client secret cannot be opened: set it again") || strings.Contains(log, f.provider.Secret.Reveal()) {
+		t.Error("the log does not say what to do")
+	}
+	f.others(t, "damaged", other)
+	opal := f.AdminToken(t, apptest.Opal, "signet")
+	if out := f.Admin(t, opal, http.MethodPost, "/connectors/partner/test", nil); out.Status != http.StatusConflict || !strings.Contains(out.Raw, "set it again") {
+		t.Errorf("the test of it: %d %s", out.Status, out.Raw)
+	}
+	if out := f.Admin(t, opal, http.MethodPatch, "/connectors/partner", map[string]any{"client_secret": f.provider.Secret.Reveal()}, "If-Match: *"); out.Status != http.StatusOK {
+		t.Fatalf("%d %s", out.Status, out.Raw)
+	}
+	f.enters(t, "after it was set again")
+}
+
+func TestADamagedAttemptOrLinkBeginsAgain(t *testing.T) {
+	t.Parallel()
+	f := federate(t, nil)
+	b := f.Browser(t)
+	p := b.Through("partner")
+	damage(t, f.App, "upstream_attempt", "sealed", "true")
+	if p = b.Follow(p); p.Status < 400 || signedIn(p) {
+		t.Fatalf("%d\n%s", p.Status, p.Body)
+	}
+	page(t, "damaged attempt", p)
+	form := p.Form(t, "/upstream/partner")
+	if p = b.Follow(b.Post(form.Action, form.Fields)); p.Status != http.StatusOK || p.URL.Path != "/account" { // where to is lost
+		t.Errorf("%d at %s\n%s", p.Status, p.URL, p.Body)
+	}
+
+	jane := apptest.Jane()
+	jane["sub"], jane["email"] = "another", apptest.Grace
+	f.provider.SignedIn(jane)
+	b = f.Browser(t)
+	p = b.Follow(b.Through("partner"))
+	damage(t, f.App, "pending_link", "sealed", "true")
+	if p = b.Get(p.URL.String()); p.Status < 400 {
+		t.Errorf("%d\n%s", p.Status, p.Body)
+	}
+	page(t, "damaged link", p)
+	f.Tokens(t, "spa", apptest.Grace)
+}
+
+func TestADamagedLetterDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	s, err := writer(t).Seal(mail.Message{Kind: mail.ResetPassword, To: apptest.Ada, Name: "Ada", Link: secret.New("https://id.example/#x"), LinkExpires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Body[len(s.Body)-1] ^= 1
+	if err := a.DB.Mail().Enqueue(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, a, mail.Message{Kind: mail.PasswordChanged, To: apptest.Grace, At: time.Now()})
+	a.Mail(t, apptest.Grace)
+	eventually(t, "the damaged one is given up", func() bool {
+		return records(t, a, "SELECT count(*) FROM audit_event WHERE action = 'mail.undelivered' AND detail->>'reason' LIKE '%damaged%'") == 1
+	})
+	a.NoMail(t, apptest.Ada)
+}
+
+func TestTokensOfAProviderThatAreDamagedAreNotHandedOut(t *testing.T) {
+	t.Parallel()
+	f := federate(t, func(c *connector.Connector) { c.KeepTokens = true })
+	f.enters(t, "before")
+	damage(t, f.App, "identity", "sealed_tokens", "true")
+	opal := f.AdminToken(t, apptest.Opal, "signet")
+	list := f.Admin(t, opal, http.MethodGet, "/connectors/partner/identities", nil)
+	path := "/users/" + entries(list, "user_id")[0] + "/identities/" + entries(list, "id")[0] + "/tokens"
+	out := f.Admin(t, opal, http.MethodPost, path, nil)
+	if out.Status != http.StatusConflict || !strings.Contains(out.Raw, "sign in") {
+		t.Errorf("%d %s", out.Status, out.Raw)
+	}
+	f.enters(t, "again")
+	if out := f.Admin(t, opal, http.MethodPost, path, nil); out.Status != http.StatusOK {
+		t.Errorf("after signing in again: %d %s", out.Status, out.Raw)
+	}
+}
