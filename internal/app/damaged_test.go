@@ -1,12 +1,16 @@
 package app_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/signet-id/signet/internal/app"
 	"github.com/signet-id/signet/internal/apptest"
+	"github.com/signet-id/signet/internal/config"
 	"github.com/signet-id/signet/internal/connector"
 	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/secret"
@@ -119,4 +123,79 @@ func TestTokensOfAProviderThatAreDamagedAreNotHandedOut(t *testing.T) {
 	if out := f.Admin(t, opal, http.MethodPost, path, nil); out.Status != http.StatusOK {
 		t.Errorf("after signing in again: %d %s", out.Status, out.Raw)
 	}
+}
+
+// What refresh tokens and pending sign-ins are signed with stays in the memory of replicas that run.
+func TestADamagedRootSecretIsKeptByThoseWhoHaveItAndKeepsOthersFromStarting(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	c := connect(t, a)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := c.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh := a.Tokens(t, "spa", apptest.Grace, "scope=openid offline_access").Text("refresh_token")
+	exec("CREATE TABLE safe AS SELECT * FROM system_secret")
+	restore := "DELETE FROM system_secret; INSERT INTO system_secret SELECT * FROM safe; NOTIFY signet_keys"
+	for n, c := range []struct{ sql, says string }{
+		{"UPDATE system_secret SET sealed = set_byte(sealed, 100, get_byte(sealed, 100) # 1)", "sealed value is damaged"},
+		{"UPDATE system_secret SET sealed = 'nothing of ours'", "sealed value is damaged"},
+		{"DELETE FROM system_secret", "the row is gone from system_secret"},
+	} {
+		exec(c.sql + "; NOTIFY signet_keys")
+		eventually(t, c.sql, func() bool {
+			return strings.Count(a.Log.String(), "the root secret is damaged in the database; going on with the copy in memory") == n+1
+		})
+		if !strings.Contains(a.Log.String(), c.says) {
+			t.Errorf("%s: the log does not say %q", c.sql, c.says)
+		}
+		out := a.PostForm(t, "/refresh", apptest.RefreshForm("spa", refresh))
+		if refresh = out.Text("refresh_token"); out.Status != http.StatusOK {
+			t.Fatalf("%s: refresh: %d %s", c.sql, out.Status, out.Raw)
+		}
+		a.Tokens(t, "spa", apptest.Grace)
+		if c.says == "sealed value is damaged" {
+			if err := startAgain(t, a); err == nil || !strings.Contains(err.Error(), "restore this row of the table system_secret from a backup") || strings.Contains(err.Error(), apptest.MasterKey) {
+				t.Errorf("%s: the start of another: %v", c.sql, err)
+			}
+		}
+		exec(restore)
+		// The key ring goes on loading: what happens to keys is noticed.
+		second := apptest.Start(t, apptest.WithDatabase(a.DSN), apptest.With("SIGNET_ISSUER", a.URL))
+		second.URL = second.Public
+		if out = second.PostForm(t, "/refresh", apptest.RefreshForm("spa", refresh)); out.Status != http.StatusOK {
+			t.Fatalf("%s: refresh elsewhere once it is restored: %d %s", c.sql, out.Status, out.Raw)
+		}
+		refresh = out.Text("refresh_token")
+		second.Stop(t)
+	}
+	// Without a backup there is a way on, which costs every token.
+	a.Stop(t)
+	exec("DELETE FROM system_secret WHERE purpose = 'root'")
+	if err := startAgain(t, a); err == nil || !strings.Contains(err.Error(), "the root secret is gone") {
+		t.Errorf("the start without it: %v", err)
+	}
+	exec("DELETE FROM signing_key")
+	again := apptest.Start(t, apptest.WithDatabase(a.DSN))
+	if out := again.PostForm(t, "/refresh", apptest.RefreshForm("spa", refresh)); out.Error() != "invalid_grant" {
+		t.Errorf("%d %s", out.Status, out.Raw)
+	}
+	again.Tokens(t, "spa", apptest.Grace)
+}
+
+// startAgain starts another replica in vain.
+func startAgain(t *testing.T, a *apptest.App) error {
+	t.Helper()
+	c, err := config.Load(config.Source{Environ: []string{
+		"SIGNET_ISSUER=" + a.URL, "DATABASE_URL=" + a.DSN, "SIGNET_KEYS_MASTER=" + apptest.MasterKey,
+		"SIGNET_SERVER_LISTEN=127.0.0.1:0", "SIGNET_OPS_LISTEN=127.0.0.1:0",
+	}}, config.Serve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	return app.Run(ctx, app.Options{Config: c, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 }

@@ -281,10 +281,10 @@ func privateParts(t *testing.T, der []byte) map[string][]byte {
 func busy(t *testing.T) (a *apptest.App, secrets map[string][]byte) {
 	t.Helper()
 	op := apptest.NewProvider(t)
-	a = apptest.Start(t)
+	a = apptest.Start(t, apptest.With("SIGNET_KEYS_ALGORITHMS", "ES256,RS256,EdDSA"))
 	secrets = map[string][]byte{"password": []byte(apptest.Password), "client secret": []byte(apptest.Secret.Reveal()), "connector secret": []byte(op.Secret.Reveal())}
-	eventually(t, "keys of both algorithms", func() bool {
-		return records(t, a, "SELECT count(*) FROM signing_key WHERE algorithm IN ('ES256', 'RS256')") >= 4
+	eventually(t, "keys of all algorithms", func() bool {
+		return records(t, a, "SELECT count(DISTINCT algorithm) FROM signing_key") == 3 && records(t, a, "SELECT count(*) FROM signing_key") >= 6
 	})
 	c := op.Connector()
 	c.KeepTokens, c.Joins = true, a.TenantID(t, "acme")
@@ -371,7 +371,7 @@ func TestADumpOfTheDatabaseContainsNoUsableSecret(t *testing.T) {
 			secrets[s.place+" "+s.row] = plain
 		}
 	}
-	if len(places) != 7 || places["signing_key"] < 4 {
+	if len(places) != 7 || places["signing_key"] < 6 {
 		t.Fatalf("not a value in every place: %v", places)
 	}
 	for what, s := range secrets {

@@ -2,8 +2,8 @@ package keyring
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/signet-id/signet/internal/errdefs"
@@ -82,9 +82,6 @@ func (r *Ring) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if before != nil && len(before.roots) > 0 && len(s.roots) == 0 {
-		return errors.New("load secrets: the root secret is gone")
-	}
 	if _, err := s.at(stored.Now); err != nil {
 		return err
 	}
@@ -109,6 +106,9 @@ func (r *Ring) complain(ctx context.Context, before, s *snapshot) {
 		what := "a signing key is damaged in the database and not used; restore its row from a backup, or let another replace it"
 		if d.Held {
 			what = "a signing key is damaged in the database; going on with the copy in memory, which a restart loses"
+		}
+		if strings.HasPrefix(d.KID, rootDamage) {
+			what = "the root secret is damaged in the database; going on with the copy in memory, which a restart loses"
 		}
 		r.log.ErrorContext(ctx, what, "kid", d.KID, "alg", d.Algorithm, "error", d.Err)
 	}

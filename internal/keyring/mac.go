@@ -6,8 +6,10 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,6 +29,8 @@ type root struct {
 	value *[rootSize]byte
 	// derived maps a purpose to its key, *[32]byte. Purposes are constants of the program.
 	derived *sync.Map
+	// lost says what became of the row, of a version that only this memory has.
+	lost error
 }
 
 func (r root) subkey(purpose string) *[sha256.Size]byte {
@@ -42,6 +46,8 @@ func (r root) subkey(purpose string) *[sha256.Size]byte {
 
 // openRoots opens the versions of the root secret, taking those already open from before.
 // Secrets of other purposes are somebody else's.
+//
+// A replica that has a version in memory goes on with it, whatever became of its row.
 func openRoots(e *envelope.Envelope, before *snapshot, rows []SealedSecret) ([]root, error) {
 	var roots []root
 	for _, row := range rows {
@@ -52,18 +58,64 @@ func openRoots(e *envelope.Envelope, before *snapshot, rows []SealedSecret) ([]r
 			roots = append(roots, r)
 			continue
 		}
-		value, err := e.Open(row.Sealed, row.Identity())
+		r, err := openRoot(e, row)
 		if err != nil {
-			return nil, fmt.Errorf("secret %s version %d: %w", row.Purpose, row.Version, err)
+			held, ok := before.root(row.Version)
+			if !ok {
+				return nil, err
+			}
+			r, r.lost = held, err
 		}
-		if len(value) != rootSize {
-			clear(value)
-			return nil, fmt.Errorf("secret %s version %d has %d bytes and needs %d", row.Purpose, row.Version, len(value), rootSize)
+		roots = append(roots, r)
+	}
+	if len(roots) == 0 && before != nil {
+		for _, r := range before.roots {
+			r.lost = errors.New("the row is gone from system_secret")
+			roots = append(roots, r)
 		}
-		roots = append(roots, root{row: row, value: (*[rootSize]byte)(value), derived: new(sync.Map)})
 	}
 	return roots, nil
 }
+
+func openRoot(e *envelope.Envelope, row SealedSecret) (root, error) {
+	var value []byte
+	err := envelope.ErrDamaged // no sealed value at all
+	if row.Sealed.MasterID != "" {
+		value, err = e.Open(row.Sealed, row.Identity())
+	}
+	if err == nil && len(value) != rootSize {
+		clear(value)
+		err = fmt.Errorf("%d bytes instead of %d: %w", len(value), rootSize, envelope.ErrDamaged)
+	}
+	if errors.Is(err, envelope.ErrDamaged) {
+		err = fmt.Errorf("%w; restore this row of the table system_secret from a backup (docs/operations.md, \"Replacing the master key\", says what to do without one)", err)
+	}
+	if err != nil {
+		return root{}, fmt.Errorf("secret %s version %d: %w", row.Purpose, row.Version, err)
+	}
+	return root{row: row, value: (*[rootSize]byte)(value), derived: new(sync.Map)}, nil
+}
+
+// root returns the version that a snapshot, which may be nil, holds.
+func (s *snapshot) root(version int) (root, bool) {
+	if s != nil {
+		for _, r := range s.roots {
+			if r.row.Version == version {
+				return r, true
+			}
+		}
+	}
+	return root{}, false
+}
+
+// damage is what became of the row, when only this memory has the version.
+func (r root) damage() (Damage, bool) {
+	return Damage{KID: rootDamage + strconv.Itoa(r.row.Version), Err: r.lost, Held: true}, r.lost != nil
+}
+
+// rootDamage begins the name of a version of the root secret among the damaged keys. No kid has a
+// slash.
+const rootDamage = "system_secret root/"
 
 func reuse(before *snapshot, row SealedSecret) (root, bool) {
 	if before == nil {
@@ -72,7 +124,7 @@ func reuse(before *snapshot, row SealedSecret) (root, bool) {
 	for _, r := range before.roots {
 		if r.row.Version == row.Version && bytes.Equal(r.row.Sealed.Ciphertext, row.Sealed.Ciphertext) &&
 			bytes.Equal(r.row.Sealed.WrappedKey, row.Sealed.WrappedKey) && r.row.Sealed.MasterID == row.Sealed.MasterID {
-			r.row = row
+			r.row, r.lost = row, nil
 			return r, true
 		}
 	}

@@ -73,7 +73,8 @@ type past struct {
 	key keys.Key
 }
 
-// Damage is a key that is stored but cannot be used.
+// Damage is a key that is stored but cannot be used, or a version of the root secret, without an
+// algorithm.
 type Damage struct {
 	KID       string
 	Algorithm string
@@ -232,6 +233,11 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 	var err error
 	if s.roots, err = openRoots(r.envelope, before, stored.Secrets); err != nil {
 		return nil, err
+	}
+	for _, root := range s.roots {
+		if d, lost := root.damage(); lost {
+			s.damaged = append(s.damaged, d)
+		}
 	}
 	slices.SortFunc(s.keys, func(a, b held) int { return cmp.Compare(a.key.ID, b.key.ID) })
 	return s, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/signet-id/signet/internal/connector"
+	"github.com/signet-id/signet/internal/envelope"
 	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/postgres/sqlcgen"
@@ -57,7 +58,7 @@ func (s Attempts) Take(ctx context.Context, c id.Connector, state, browser secre
 		a.User = id.UserFromUUID(*row.UserID)
 	}
 	if a.Secrets, err = s.keeper.OpenAttempt(state, row.Sealed); err != nil {
-		return connector.Attempt{}, wrap(what, err)
+		return connector.Attempt{}, unopened(what, err)
 	}
 	return a, spent
 }
@@ -67,6 +68,15 @@ func (s Attempts) Take(ctx context.Context, c id.Connector, state, browser secre
 func (s Attempts) NoteStray(ctx context.Context, c id.Connector, state secret.Hash, now time.Time) (first bool, err error) {
 	n, err := s.db.q.NoteStray(ctx, sqlcgen.NoteStrayParams{Now: now, StateHash: state[:], ConnectorID: c.UUID()})
 	return n > 0, wrap("note stray", err)
+}
+
+// unopened gives its kind to the error of opening what is under way: what is damaged is as good as gone, and
+// whoever it was has to begin again. An unknown master key can be configured again.
+func unopened(what string, err error) error {
+	if errors.Is(err, envelope.ErrDamaged) || errors.Is(err, errdefs.ErrInvalid) {
+		return fmt.Errorf("%s: %w: %w", what, errdefs.ErrNotFound, err)
+	}
+	return wrap(what, err)
 }
 
 // KeepLink stores a proof that waits for the owner of an account.
@@ -93,7 +103,7 @@ func (s Attempts) FindLink(ctx context.Context, token, browser secret.Hash, now 
 		Browser: browser, Connector: id.ConnectorFromUUID(row.ConnectorID), User: id.UserFromUUID(row.UserID), ExpiresAt: row.ExpiresAt,
 	}
 	if err := s.keeper.OpenLink(token, row.Sealed, &l); err != nil {
-		return connector.PendingLink{}, wrap("find link", err)
+		return connector.PendingLink{}, unopened("find link", err)
 	}
 	return l, nil
 }

