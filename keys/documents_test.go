@@ -23,9 +23,9 @@ func TestDocumentsNameTheKeysBehindEachTagThatWasPublished(t *testing.T) {
 		kids       [][]string
 	}{
 		"everything up to now; what begins or ceases to sign changes nothing": {-1, 9, []int{-1, 0, 4, 8}, [][]string{{}, {old.ID}, {old.ID, next.ID}, {next.ID}}},
-		"what is planned is not published yet":                                 {7, 9, []int{7, 8}, [][]string{{old.ID, next.ID}, {next.ID}}},
-		"the bounds count":                                                     {4, 10, []int{4, 8, 10}, [][]string{{old.ID, next.ID}, {next.ID}, {next.ID, later.ID}}},
-		"nothing changed":                                                      {5, 7, []int{5}, [][]string{{old.ID, next.ID}}},
+		"what is planned is not published yet":                                {7, 9, []int{7, 8}, [][]string{{old.ID, next.ID}, {next.ID}}},
+		"the bounds count":                                                    {4, 10, []int{4, 8, 10}, [][]string{{old.ID, next.ID}, {next.ID}, {next.ID, later.ID}}},
+		"nothing changed":                                                     {5, 7, []int{5}, [][]string{{old.ID, next.ID}}},
 	} {
 		got, err := keys.Documents(all, hour(c.since), hour(c.now))
 		if err != nil || len(got) != len(c.from) {
