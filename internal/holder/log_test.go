@@ -81,7 +81,7 @@ func run(t *testing.T, do func(d *desk, pass func(time.Duration))) {
 		defer func() { stop(); <-done }()
 		synctest.Wait()
 		do(d, func(by time.Duration) {
-			time.Sleep(by) //nolint:forbidigo // in a bubble
+			time.Sleep(by)
 			synctest.Wait()
 		})
 	})
