@@ -17,8 +17,8 @@ func rotationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotation",
 		Short: "Change the signing keys every few seconds and count the good tokens that verifiers refuse",
-		Long: `Runs three replicas behind a balancer with a schedule whose lead and removal are exactly at their
-bounds and whose period is six seconds. Clients fetch tokens from each replica all the time, and
+		Long: `Runs three replicas behind a balancer with a schedule whose lead is exactly at its bound and
+whose period is six seconds. Clients fetch tokens from each replica all the time, and
 services verify them, at once, later, and just before they expire: with pkg/verify, and with other
 libraries as their documentation sets them up. Meanwhile a replica is killed and started again, and
 PostgreSQL is stopped once and crashes once, each time across a planned activation.

@@ -58,7 +58,7 @@ func rotation(ctx context.Context, o *options, ro *rotationOptions) (_ report.Ro
 		l.bar.Clear()
 		err = errors.Join(err, l.close())
 	}()
-	schedule := live.Hurried()
+	schedule := live.Hasty()
 	if err := schedule.Validate(); err != nil {
 		return l.report, err
 	}
@@ -201,7 +201,7 @@ func (l *liveRun) drill(ctx context.Context) (err error) {
 		return err
 	}
 	d := &live.Drill{
-		Fleet: l.fleet, Kinds: l.kinds, Verifiers: verifiers, Stored: l.store.Keys().LoadKeys, Envelope: envelopes, Bound: drillBound,
+		Fleet: l.fleet, Kinds: l.kinds, Verifiers: verifiers, Load: l.store.Keys().Load, Envelope: envelopes, Bound: drillBound,
 	}
 	out, err := d.Run(ctx)
 	if err != nil {

@@ -140,18 +140,18 @@ func (l *liveRun) killReplica(ctx context.Context) error {
 // beforeActivation waits until that long before the next planned activation, which it returns; zero when
 // none is.
 func (l *liveRun) beforeActivation(ctx context.Context, lead time.Duration) (at time.Time, err error) {
-	rows, err := l.store.Keys().LoadKeys(ctx)
+	stored, err := l.store.Keys().Load(ctx)
 	if err != nil {
 		return at, err
 	}
-	earliest := time.Now().Add(lead)
-	for _, k := range rows {
+	earliest := stored.Now.Add(lead)
+	for _, k := range stored.Keys {
 		if k.Algorithm == string(l.kinds[0].Algorithm) && k.ActivatedAt.After(earliest) && (at.IsZero() || k.ActivatedAt.Before(at)) {
 			at = k.ActivatedAt
 		}
 	}
 	if !at.IsZero() {
-		pause(ctx, time.Until(at.Add(-lead)))
+		pause(ctx, at.Add(-lead).Sub(stored.Now))
 	}
 	return at, ctx.Err()
 }

@@ -29,8 +29,8 @@ type Drill struct {
 	Fleet     *Fleet
 	Kinds     []Kind // the key of the first one's algorithm is stolen
 	Verifiers []Verifier
-	// Stored loads the keys from the database, and Envelope opens them: a thief needs both.
-	Stored   func(context.Context) ([]keyring.SealedKey, error)
+	// Load loads the keys from the database, and Envelope opens them: a thief needs both.
+	Load     func(context.Context) (keyring.Stored, error)
 	Envelope *envelope.Envelope
 	// Bound is how long a verifier is waited for.
 	Bound time.Duration
@@ -173,11 +173,11 @@ func (d *Drill) settle(ctx context.Context, alg keys.Algorithm) (err error) {
 	defer cancel()
 	calm := false
 	poll(ctx, func() bool {
-		var rows []keyring.SealedKey
-		rows, err = d.Stored(ctx)
-		end := time.Now().Add(2 * d.Bound)
-		calm = err == nil && !slices.ContainsFunc(rows, func(k keyring.SealedKey) bool {
-			return k.Algorithm == string(alg) && k.ActivatedAt.After(time.Now()) && k.ActivatedAt.Before(end)
+		var stored keyring.Stored
+		stored, err = d.Load(ctx)
+		end := stored.Now.Add(2 * d.Bound)
+		calm = err == nil && !slices.ContainsFunc(stored.Keys, func(k keyring.SealedKey) bool {
+			return k.Algorithm == string(alg) && k.ActivatedAt.After(stored.Now) && k.ActivatedAt.Before(end)
 		})
 		return calm
 	})
@@ -189,15 +189,15 @@ func (d *Drill) settle(ctx context.Context, alg keys.Algorithm) (err error) {
 
 // forge signs with the private key out of the database what the token says, for longer.
 func (d *Drill) forge(ctx context.Context, genuine Token) (Token, error) {
-	rows, err := d.Stored(ctx)
+	stored, err := d.Load(ctx)
 	if err != nil {
 		return Token{}, err
 	}
-	at := slices.IndexFunc(rows, func(k keyring.SealedKey) bool { return k.KID == genuine.KeyID })
+	at := slices.IndexFunc(stored.Keys, func(k keyring.SealedKey) bool { return k.KID == genuine.KeyID })
 	if at < 0 {
 		return Token{}, fmt.Errorf("key %s is not in the database", genuine.KeyID)
 	}
-	signer, err := d.steal(genuine.Algorithm, rows[at])
+	signer, err := d.steal(genuine.Algorithm, stored.Keys[at])
 	if err != nil {
 		return Token{}, err
 	}

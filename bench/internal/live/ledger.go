@@ -8,7 +8,7 @@ import (
 	"github.com/signet-id/signet/keys"
 )
 
-// maxExamples is how many refusals are kept in words.
+// maxExamples is how many refusals of different kinds are kept in words.
 const maxExamples = 5
 
 // Tally is what became of the tokens that one verifier was shown.
@@ -17,7 +17,9 @@ type Tally struct {
 	Failures int           // good tokens that were refused, or not judged in time
 	Late     int           // tokens that expired while they were judged: nobody can say
 	Slowest  time.Duration // until a verdict
-	Examples []string      // of refusals
+	Examples []string      // of refusals, the first of each kind
+
+	kinds []string // of refusals
 }
 
 // Ring is what tokens showed of the rotation of one algorithm.
@@ -97,8 +99,9 @@ func (l *Ledger) Judged(v Verifier, t Token, err error, asked, now time.Time) {
 		return
 	}
 	tally.Failures++
-	if len(tally.Examples) < maxExamples {
-		tally.Examples = append(tally.Examples, asked.Sub(t.Issued).Round(time.Millisecond).String()+" after its issue, key "+t.KeyID+": "+shorten(err.Error()))
+	if why := shorten(err.Error()); len(tally.kinds) < maxExamples && !slices.Contains(tally.kinds, why) {
+		tally.kinds = append(tally.kinds, why)
+		tally.Examples = append(tally.Examples, asked.Sub(t.Issued).Round(time.Millisecond).String()+" after its issue, key "+t.KeyID+": "+why)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestTheLedgerTellsRefusalsFromTokensThatExpired(t *testing.T) {
 	} {
 		l.Judged(v, token, judged.err, judged.asked, judged.asked.Add(judged.took))
 	}
-	if got := l.Tally("some"); got.Checks != 4 || got.Failures != 2 || got.Late != 1 || got.Slowest != patience || len(got.Examples) != 2 {
+	if got := l.Tally("some"); got.Checks != 4 || got.Failures != 2 || got.Late != 1 || got.Slowest != patience || len(got.Examples) != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -54,20 +54,15 @@ func TestTheLedgerSeesRotationsAndReplicasThatLagBehind(t *testing.T) {
 	}
 }
 
-func TestSchedulesOfTheLiveRunAreExactlyAtTheirBounds(t *testing.T) {
+func TestTheLeadsOfTheLiveRunAreExactlyAtTheirBounds(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]keys.Schedule{"hurried": Hurried(), "calm": Calm(10 * time.Second)} {
+	for name, s := range map[string]keys.Schedule{"hasty": Hasty(), "calm": Calm(10 * time.Second)} {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		s.Lead--
 		if s.Validate() == nil {
 			t.Errorf("%s: a smaller lead is valid too", name)
-		}
-		s.Lead++
-		s.Removal--
-		if s.Validate() == nil {
-			t.Errorf("%s: a smaller removal is valid too", name)
 		}
 	}
 }

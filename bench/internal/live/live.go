@@ -53,7 +53,7 @@ func Installation(kinds []Kind) installation.Installation {
 	var in installation.Installation
 	for _, k := range kinds {
 		c.Audiences = append(c.Audiences, k.Audience)
-		in.ResourceServers = append(in.ResourceServers, installation.ResourceServer{Audience: k.Audience, Name: k.Audience})
+		in.ResourceServers = append(in.ResourceServers, installation.ResourceServer{Audience: k.Audience, Name: k.Audience, SigningAlgorithm: k.Algorithm})
 	}
 	a := c
 	a.ID, a.Name, a.Scopes, a.Audiences = administrator, "Administrator", []string{admin.InstallationManage}, []string{admin.Audience}

@@ -11,22 +11,26 @@ import (
 // Lifetime is that of every token of a live run: the least that the server's settings allow.
 const Lifetime = time.Minute
 
-// Hurried returns a schedule with a period of seconds. Everything is as small as whole seconds allow, so
-// that lead and removal are exactly at their bounds.
-func Hurried() keys.Schedule {
+// outage is how long a replica signs on when it cannot load the keys: Removal is that much more than its
+// bound, in which the signer lag is already.
+const outage = 9 * time.Second
+
+// Hasty returns a schedule with a period of seconds. Everything is as small as whole seconds allow, and
+// the lead exactly at its bound.
+func Hasty() keys.Schedule {
 	s := keys.Schedule{
 		MaxAge: time.Second, StaleIfError: time.Second,
 		Propagation: time.Second, Refetch: time.Second, SignerLag: time.Second, Leeway: time.Second,
 		MaxLifetime: Lifetime, Caches: 1, Period: 6 * time.Second,
 	}
-	s.Lead, s.Removal = s.MinLead(), s.MinRemoval()
+	s.Lead, s.Removal = s.MinLead(), s.MinRemoval()+outage
 	return s
 }
 
 // Calm returns the schedule of the drill: no rotation comes in its way, as it hardly ever would in
 // production, and the headers let verifiers keep keys for maxAge.
 func Calm(maxAge time.Duration) keys.Schedule {
-	s := Hurried()
+	s := Hasty()
 	s.MaxAge, s.Period = maxAge, time.Hour
 	s.Lead = s.MinLead()
 	return s

@@ -127,7 +127,7 @@ func GolangJWT(f *Fleet, name string, kinds []Kind) (Verifier, error) {
 				if parsed.Header["typ"] != accessTokenType {
 					return nil, errType
 				}
-				return set.KeyfuncCtx(ctx)(parsed)
+				return set.KeyfuncCtx(ctx)(parsed) // or it would wait for a minute when it may not fetch
 			})
 			return err
 		},
