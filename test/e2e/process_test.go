@@ -61,7 +61,8 @@ func install(t *testing.T, dsn string) {
 type replica struct {
 	t           *testing.T
 	issuer, dsn string
-	public, ops string // host:port
+	public, ops string   // host:port
+	settings    []string // further environment variables
 	cmd         *exec.Cmd
 	output      *lockedBuffer
 	exited      chan struct{}
@@ -102,10 +103,10 @@ func (r *replica) Start() {
 		r.t.Fatalf("build signet: %v", err)
 	}
 	r.cmd = exec.Command(path, "serve")
-	r.cmd.Env = []string{
+	r.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "SIGNET_ISSUER=" + r.issuer, "SIGNET_SERVER_LISTEN=" + r.public, "SIGNET_OPS_LISTEN=" + r.ops,
 		"DATABASE_URL=" + r.dsn, "SIGNET_KEYS_MASTER=" + apptest.MasterKey, "SIGNET_DATABASE_MAX_CONNS=8",
-	}
+	}, r.settings...)
 	r.cmd.Dir = r.t.TempDir() // no configuration file of anybody's
 	r.cmd.Stdout, r.cmd.Stderr = r.output, r.output
 	if err := r.cmd.Start(); err != nil {

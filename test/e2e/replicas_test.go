@@ -17,7 +17,7 @@ import (
 )
 
 // post sends a form and reads a JSON answer; the error says that there was none.
-func post(ctx context.Context, address string, form url.Values) (status int, body map[string]any, err error) {
+func post(ctx context.Context, address string, form url.Values, edit ...func(*http.Request)) (status int, body map[string]any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -25,6 +25,9 @@ func post(ctx context.Context, address string, form url.Values) (status int, bod
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, e := range edit {
+		e(req)
+	}
 	res, err := apptest.HTTP.Do(req)
 	if err != nil {
 		return 0, nil, err
