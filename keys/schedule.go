@@ -20,7 +20,7 @@ type Schedule struct {
 	StaleIfError time.Duration
 	// Propagation (D) is the time until every replica serves a changed JWKS.
 	Propagation time.Duration
-	// Refetch (R) is a verifier's fetch timeout and its retry.
+	// Refetch (R) is a verifier's fetch timeout and its retry, and what whole seconds round off.
 	Refetch time.Duration
 	// SignerLag (L) is the time until every replica signs with a newly activated key.
 	SignerLag time.Duration
@@ -31,7 +31,7 @@ type Schedule struct {
 	// Floor (F) is how long verifiers that ignore cache headers may keep a JWKS.
 	Floor time.Duration
 	// Caches (N) is one, for the verifier itself, plus the caches before it that drop the Age
-	// header.
+	// header. For verifiers that ignore headers those that tell it count as well.
 	Caches int
 
 	// Lead is the time between a key's publication and its activation.

@@ -161,18 +161,18 @@ func (r *Ring) flush(ctx context.Context) error {
 
 // record stores that something lives until expires before it is signed, if it lives longer than any
 // token is thought to: only then does the time of removal depend on it. It is rounded up, so that a
-// series of such tokens is stored now and then.
-func (r *Ring) record(ctx context.Context, h held, expires time.Time) error {
+// series of such tokens is stored now and then. It reports whether it stored anything.
+func (r *Ring) record(ctx context.Context, h held, expires time.Time) (bool, error) {
 	if !expires.After(r.now().Add(r.schedule.MaxLifetime)) || ceilSeconds(expires) <= h.mark.stored.Load() {
-		return nil
+		return false, nil
 	}
 	until := expires.Add(recordAhead)
 	if err := r.store.RecordMaxExpiry(ctx, h.key.ID, until); err != nil {
-		return fmt.Errorf("store how long a long-lived token lives: %w: %w", errdefs.ErrUnavailable, err)
+		return false, fmt.Errorf("store how long a long-lived token lives: %w: %w", errdefs.ErrUnavailable, err)
 	}
 	raise(&h.mark.seen, ceilSeconds(until))
 	raise(&h.mark.stored, ceilSeconds(until))
-	return nil
+	return true, nil
 }
 
 // recordAhead is how much longer than it lives a long-lived token is said to live.

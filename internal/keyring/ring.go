@@ -143,8 +143,11 @@ func (r *Ring) Sign(ctx context.Context, alg keys.Algorithm, typ string, payload
 			return "", fmt.Errorf("no %s key may sign at present (see signet keys status): %w", alg, errdefs.ErrUnavailable)
 		}
 	}
-	if err := r.record(ctx, h, expires); err != nil {
+	if stored, err := r.record(ctx, h, expires); err != nil {
 		return "", err
+	} else if stored {
+		// That took as long as it took: the key may have retired meanwhile.
+		return r.Sign(ctx, alg, typ, payload, expires)
 	}
 	raise(&h.mark.seen, ceilSeconds(expires)) // before the token exists: too late is harmless
 	return h.signer.Sign(ctx, typ, payload)

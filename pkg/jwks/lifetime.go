@@ -20,9 +20,11 @@ func (l lifetime) fresh(age, least time.Duration) time.Duration {
 	return min(max(l.maxAge-age, least), MaxTTL)
 }
 
-// usable returns how long it may be used if it cannot be renewed.
+// usable returns how long it may be used if it cannot be renewed. stale-if-error counts from when it
+// became stale (RFC 5861 §4), so one that lay in a cache past its max-age has spent some of it.
 func (l lifetime) usable(age, least time.Duration) time.Duration {
-	return l.fresh(age, least) + min(max(l.stale, 0), MaxStaleIfError)
+	left := l.stale - max(0, age-l.maxAge)
+	return l.fresh(age, least) + min(max(left, 0), MaxStaleIfError)
 }
 
 // Lifetime returns how long a response with these headers is fresh and how long it may be used if it
