@@ -10,14 +10,14 @@ import (
 
 // choose sets what somebody wants tokens signed with, "" for the server's default. What cannot be had
 // now is refused: no token could be signed until a key of that algorithm is active. What was chosen
-// before stays good, whatever became of the settings; no algorithm at all is for its noun to refuse.
+// before stays good, whatever became of the settings; a name of no algorithm is for its noun to refuse.
 func (a *API) choose(field string, chosen *keys.Algorithm, sent *string) error {
 	if sent == nil || keys.Algorithm(*sent) == *chosen {
 		return nil
 	}
 	*chosen = keys.Algorithm(*sent)
 	if _, err := keys.ParseAlgorithm(*sent); err != nil {
-		return nil
+		return nil //nolint:nilerr // the check of the noun says so, with all else that is wrong
 	}
 	inUse := a.Algorithms()
 	if slices.Contains(inUse, *chosen) {
