@@ -89,6 +89,8 @@ type Config struct {
 	Tester     ConnectorTester
 	Resolver   connector.Resolver
 
+	Ring      Ring
+	KeyStore  KeyStore
 	Rewrapper Rewrapper
 
 	Invitations Invitations
@@ -178,6 +180,7 @@ func (a *API) nouns() []func() {
 		a.letters,
 		a.me,
 		a.previews,
+		a.signingKeys,
 		a.rewrapping,
 		a.history,
 	}

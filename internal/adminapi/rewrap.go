@@ -21,6 +21,7 @@ const rewrapPiece = 1000
 type Rewrapper interface {
 	MasterID() string
 	Rewrap(ctx context.Context, from string, most int) (envelope.Piece, error)
+	Holdings(ctx context.Context) ([]envelope.Holding, error)
 }
 
 // Rewrapped is what became of a piece of the sealed values.

@@ -41,6 +41,8 @@ func (r *rooms) administration(o Options) *adminapi.API {
 		Tester:   r.upstreams,
 		Resolver: o.names(),
 
+		Ring:      r.ring,
+		KeyStore:  r.db.Keys(),
 		Rewrapper: r.rewrapper,
 
 		Invitations:     r.db.Invitations(),

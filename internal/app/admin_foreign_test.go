@@ -178,12 +178,16 @@ func holdings(t *testing.T, a *apptest.App) (real names, telling []string) {
 	grace := id.UserFromUUID(read("SELECT id FROM user_account WHERE email_normalized = '" + apptest.Grace + "'"))
 	grant := id.GrantFromUUID(read("SELECT id FROM refresh_family WHERE client_id = 'acme-spa'"))
 	session := id.SessionFromUUID(read("SELECT s.id FROM browser_session s JOIN user_account u ON u.id = s.user_id WHERE u.email_normalized = '" + apptest.Grace + "' ORDER BY s.created_at LIMIT 1"))
+	var kid string
+	if err := conn.QueryRow(context.Background(), "SELECT kid FROM signing_key WHERE activated_at <= now() LIMIT 1").Scan(&kid); err != nil {
+		t.Fatal(err)
+	}
 	real = names{
 		"tenant": "acme", "user": grace.String(), "role": "clerk", "invitation": invitation.String(), "resource_server": server.String(),
 		"client": "acme-web", "secret": secretID.String(), "grant": grant.String(), "session": session.String(), "slug": "vault:open",
 		"permission": "vault:open", "template": "no-template", "audience": "https://own.acme.example", "email": apptest.Grace,
 		"auth_method": "none", "redirect_uri": "https://sample.example/cb", "connector": "acme.okta", "identity": identity.String(),
-		"domain": "mail.acme.example", "kind": "oidc", "issuer": "http://127.0.0.1:1",
+		"domain": "mail.acme.example", "kind": "oidc", "issuer": "http://127.0.0.1:1", "kid": kid,
 	}
 	telling = []string{
 		"acme.okta", connector.String(), identity.String(), "signet-at-okta", "subject-at-okta", "grace.h", "a-challenge-of-theirs",
@@ -202,7 +206,7 @@ func unknown() names {
 		"grant": id.NewGrant(now).String(), "session": id.NewSession(now).String(), "slug": "nobody:open", "permission": "nobody:open",
 		"template": "no-template", "audience": "https://own.nobody.example", "email": "nobody-at-all@acme.example",
 		"auth_method": "none", "redirect_uri": "https://sample.example/cb", "connector": "nobody.okta", "identity": id.NewIdentity(now).String(),
-		"domain": "mail.nobody.example", "kind": "oidc", "issuer": "http://127.0.0.1:1",
+		"domain": "mail.nobody.example", "kind": "oidc", "issuer": "http://127.0.0.1:1", "kid": "a-key-of-nobody",
 	}
 }
 

@@ -35,6 +35,8 @@ type Config struct {
 	Custodian Custodian
 	// Gate holds a planned activation off. Optional: nothing does.
 	Gate Gate
+	// Made is called after this replica made a step. Optional.
+	Made func(keys.Step, keys.Algorithm)
 }
 
 // Gate knows whether those who verify tokens hold a key yet.
@@ -54,6 +56,7 @@ type Ring struct {
 	schedule   keys.Schedule
 	custodian  Custodian
 	gate       Gate
+	made       func(keys.Step, keys.Algorithm)
 	poll       time.Duration
 
 	held   atomic.Pointer[snapshot]
@@ -87,9 +90,12 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 	if err := c.Schedule.Validate(); err != nil {
 		return nil, fmt.Errorf("key rotation schedule: %w", err)
 	}
+	if c.Made == nil {
+		c.Made = func(keys.Step, keys.Algorithm) {}
+	}
 	r := &Ring{
 		store: c.Store, envelope: c.Envelope, clock: c.Now, log: c.Log,
-		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule, custodian: c.Custodian, gate: c.Gate,
+		algorithms: slices.Clone(c.Algorithms), schedule: c.Schedule, custodian: c.Custodian, gate: c.Gate, made: c.Made,
 		// Half of what the schedule allows for a change to reach every replica.
 		poll: min(max(min(c.Schedule.SignerLag, c.Schedule.Propagation)/2, shortestPoll), longestPoll),
 		poke: make(chan struct{}, 1), write: newLock(),

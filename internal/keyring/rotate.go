@@ -299,6 +299,9 @@ func (r *Ring) change(ctx context.Context, plan plan, apply func(context.Context
 		}
 		made.used(edit.Added)
 		r.destroy(ctx, leaving)
+		if edit.Step != "" {
+			r.made(edit.Step, edit.Algorithm)
+		}
 		return r.load(ctx) // also when another replica was first
 	}
 	return errors.New("keys that are needed change faster than they can be made")

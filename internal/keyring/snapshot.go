@@ -227,7 +227,7 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 		}
 		if h.key.State(stored.Now) != keys.Removed {
 			s.keys = append(s.keys, h)
-			s.damaged = append(s.damaged, Damage{KID: h.key.ID, Algorithm: string(h.key.Algorithm), Err: errVanished, Held: true})
+			s.damaged = append(s.damaged, Damage{KID: h.key.ID, Algorithm: string(h.key.Algorithm), Err: ErrVanished, Held: true})
 		}
 	}
 	var err error
@@ -243,7 +243,8 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 	return s, nil
 }
 
-var errVanished = errors.New("the row is gone from signing_key")
+// ErrVanished is the Err of a Damage of a key that is no longer stored.
+var ErrVanished = errors.New("the row is gone from signing_key")
 
 // hold returns the key of a row, from memory if it holds the same.
 func (r *Ring) hold(was held, known bool, row SealedKey) (held, error) {

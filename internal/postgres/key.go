@@ -237,3 +237,21 @@ func (s Keys) ChosenAlgorithms(ctx context.Context) ([]keys.Algorithm, error) {
 	}
 	return out, nil
 }
+
+// Chosen counts who chose which algorithm, in the order of their names.
+func (s Keys) Chosen(ctx context.Context) ([]keyring.Chosen, error) {
+	rows, err := s.db.q.CountChosenAlgorithms(ctx)
+	if err != nil {
+		return nil, wrap("count chosen algorithms", err)
+	}
+	var out []keyring.Chosen
+	for _, r := range rows {
+		if n := len(out); n == 0 || out[n-1].Algorithm != keys.Algorithm(r.Algorithm) {
+			out = append(out, keyring.Chosen{Algorithm: keys.Algorithm(r.Algorithm)})
+		}
+		last := &out[len(out)-1]
+		last.Clients += int(r.Clients)
+		last.ResourceServers += int(r.ResourceServers)
+	}
+	return out, nil
+}

@@ -418,12 +418,56 @@ func (c *Client) ImportUsers(ctx context.Context, body ImportUsersBody, opts ...
 	return value, err
 }
 
+// ListKeys: List the keys that tokens are signed with, oldest first.
+//
+// Installation administrators only. Keys that were removed are listed for 400 days.
+func (c *Client) ListKeys(ctx context.Context, opts ...Option) (value Page[SigningKey], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/keys", opts: opts}, &value)
+	return value, err
+}
+
 // RewrapKeys: Bring what is sealed in the database under the present master key, a piece at a time.
 //
 // Installation administrators only. Repeat it with next_cursor until there is none. It may be
 // interrupted and done again at any time; servers that know both master keys notice nothing.
 func (c *Client) RewrapKeys(ctx context.Context, body RewrapKeysBody, opts ...Option) (value Rewrapped, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/keys/rewrap", body: body, opts: opts}, &value)
+	return value, err
+}
+
+// RotateKeys: Let the next key sign as soon as no verifier notices.
+//
+// Installation administrators only. It waits until the next key has been published for the lead of
+// the schedule, so that no token is refused because of it: that is at once, if it has been. Nothing
+// is planned anew if it is planned for then already. Against a stolen key, revoke it.
+func (c *Client) RotateKeys(ctx context.Context, body RotateKeysBody, opts ...Option) (value Page[Rotated], err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/keys/rotate", body: body, opts: opts}, &value)
+	return value, err
+}
+
+// GetKeysStatus: Say how the rotation of keys stands, and what needs attention.
+//
+// Installation administrators only. It is how things look to the replica that answers.
+func (c *Client) GetKeysStatus(ctx context.Context, opts ...Option) (value KeysStatus, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/keys/status", opts: opts}, &value)
+	return value, err
+}
+
+// GetKey: Read a signing key.
+//
+// Installation administrators only.
+func (c *Client) GetKey(ctx context.Context, kid string, opts ...Option) (value SigningKey, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/admin/v1/keys/" + segment(kid), opts: opts}, &value)
+	return value, err
+}
+
+// RevokeKey: Revoke a stolen key: nothing that it signed counts any more.
+//
+// Installation administrators only. The key is no longer published, the next one signs at once, and
+// there is a fresh next one. Every replica follows within a second, or its poll interval. People
+// stay signed in: applications refresh their tokens. There is no way back.
+func (c *Client) RevokeKey(ctx context.Context, kid string, body RevokeKeyBody, opts ...Option) (value RevokedKey, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/admin/v1/keys/" + segment(kid) + "/revoke", body: body, opts: opts}, &value)
 	return value, err
 }
 
@@ -1262,12 +1306,62 @@ type Access struct {
 	UserID string    `json:"user_id"`
 }
 
+// ActiveKey is in the answer of GetKeysStatus.
+type ActiveKey struct {
+	// Since when it signs.
+	ActivatedAt time.Time `json:"activated_at,omitzero"`
+	// For how many seconds it has signed.
+	Age       float64 `json:"age"`
+	Algorithm string  `json:"algorithm"`
+	// When it was said to be stolen; absent for others.
+	CompromisedAt time.Time `json:"compromised_at,omitzero"`
+	// What keeps its private half, such as pkcs11; absent when it is encrypted in the database.
+	Custodian string `json:"custodian,omitzero"`
+	// Why it cannot be opened by this replica; absent for those that can.
+	Damage string `json:"damage,omitzero"`
+	// When its private half was destroyed.
+	ErasedAt time.Time    `json:"erased_at,omitzero"`
+	Held     *KeyAdoption `json:"held,omitzero"`
+	// The kid in the header of what it signed: its RFC 7638 thumbprint.
+	KID string `json:"kid"`
+	// When the last token expires that it is known to have signed.
+	MaxExpiry time.Time `json:"max_expiry,omitzero"`
+	// Since when verifiers can fetch it. This and the times below may lie ahead: then they are
+	// planned.
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	// Since when it is not published and what it signed is refused. Planned once it has retired.
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	// Since when it does not sign any more, because another does.
+	RetiredAt time.Time `json:"retired_at,omitzero"`
+	// next, active and retiring keys are published; active keys sign. One of "pending", "next",
+	// "active", "retiring", "removed".
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
 // AddMemberBody is sent by AddMember.
 type AddMemberBody struct {
 	Attributes map[string]any `json:"attributes,omitzero"`
 	Roles      []string       `json:"roles,omitzero"`
 	// Identifier of the person.
 	User string `json:"user"`
+}
+
+// Attention is in the answer of GetKeysStatus.
+type Attention struct {
+	// Of the keys that it is about.
+	Algorithm string `json:"algorithm,omitzero"`
+	// For programs. One of "not_signing", "not_loaded", "no_active_key", "no_next_key", "damaged_key",
+	// "missing_row", "overdue", "clock_offset", "master_key", "unreadable", "laggards", "revoked".
+	Code string `json:"code"`
+	// What to do about it.
+	Do string `json:"do"`
+	// The key that it is about.
+	KID string `json:"kid,omitzero"`
+	// What is the matter, in a sentence or two.
+	Text string `json:"text"`
+	// Something is wrong. Else it is good to know.
+	Urgent bool `json:"urgent"`
 }
 
 // AuditEvent is in the answer of ListAuditEvents.
@@ -1835,6 +1929,100 @@ type Invitation struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// KeyAdoption is in the answer of GetKeysStatus.
+type KeyAdoption struct {
+	// Verifiers that have it.
+	Holding int64 `json:"holding"`
+	// Verifiers that did not have it when they last asked, within a day. They got it with the answer,
+	// or got no answer since they asked.
+	Lacking int64 `json:"lacking"`
+	// Of those, the twenty seen last.
+	Laggards []KeyHolder `json:"laggards"`
+}
+
+// KeyHolder is in the answer of GetKeysStatus.
+type KeyHolder struct {
+	Address string `json:"address"`
+	// What it calls itself (User-Agent).
+	Agent string `json:"agent"`
+	// The newest key that it had then; absent when that is not known any more.
+	NewestKID string `json:"newest_kid,omitzero"`
+	// When it last asked.
+	SeenAt time.Time `json:"seen_at"`
+}
+
+// KeyRing is in the answer of GetKeysStatus.
+type KeyRing struct {
+	// The key that signs; absent while none does.
+	Active    *ActiveKey `json:"active,omitzero"`
+	Algorithm string     `json:"algorithm"`
+	// How many clients chose it for their ID tokens.
+	Clients int64 `json:"clients"`
+	// The settings name it. Others are there because somebody chose them, or until their last token
+	// has expired.
+	Configured bool `json:"configured"`
+	// The key that signs next.
+	Next *NextKey `json:"next,omitzero"`
+	// What happens next, by itself.
+	NextStep *KeyStep `json:"next_step,omitzero"`
+	// A step that should have been made some time ago and was not.
+	Overdue string `json:"overdue,omitzero"`
+	// How many resource servers chose it for their access tokens.
+	ResourceServers int64 `json:"resource_servers"`
+	// Keys that are published for the tokens they signed.
+	Retiring []SigningKey `json:"retiring"`
+}
+
+// KeySchedule is in the answer of GetKeysStatus.
+type KeySchedule struct {
+	// The header of the JWKS at present. For a day after a key was revoked its max-age is a minute at
+	// most.
+	CacheControl string `json:"cache_control"`
+	// For how long a key is published before it signs.
+	Lead float64 `json:"lead"`
+	// For how long a replica signs that cannot load the keys.
+	Lease float64 `json:"lease"`
+	// The least that is safe, by the settings of the JWKS.
+	MinLead float64 `json:"min_lead"`
+	// The least that is safe, by the lifetimes of tokens.
+	MinRemoval float64 `json:"min_removal"`
+	// Between two keys that sign.
+	Period float64 `json:"period"`
+	// For how long a key is published after it signed last.
+	Removal float64 `json:"removal"`
+}
+
+// KeyStep is in the answer of GetKeysStatus.
+type KeyStep struct {
+	At  time.Time `json:"at"`
+	KID string    `json:"kid"`
+	// What the key becomes then. One of "pending", "next", "active", "retiring", "removed".
+	State string `json:"state"`
+}
+
+// KeysStatus is in the answer of GetKeysStatus.
+type KeysStatus struct {
+	// What somebody should look at, the urgent first. Empty when all is well.
+	Attention []Attention `json:"attention"`
+	// By how many seconds that clock is ahead of the replica's own.
+	ClockOffset float64 `json:"clock_offset"`
+	// Of tokens for which nobody chose one.
+	DefaultAlgorithm string `json:"default_algorithm"`
+	// When the replica last loaded the keys.
+	LoadedAt time.Time `json:"loaded_at"`
+	// Fingerprint of the present master key.
+	MasterKey string `json:"master_key"`
+	// It loaded them lately enough to sign with them.
+	MaySign bool `json:"may_sign"`
+	// By the clock of the database, which all replicas go by.
+	Now time.Time `json:"now"`
+	// Values that are encrypted under another one. rewrap-keys brings them under the present one.
+	OtherMasterKeys []OtherMaster `json:"other_master_keys"`
+	// The keys of each algorithm that is in use.
+	Rings    []KeyRing   `json:"rings"`
+	Schedule KeySchedule `json:"schedule"`
+}
+
 // MappingSource is in the answer of PreviewToken.
 type MappingSource struct {
 	// the resource server.
@@ -1931,10 +2119,50 @@ type NewMembership struct {
 	Tenant string `json:"tenant"`
 }
 
+// NextKey is in the answer of GetKeysStatus.
+type NextKey struct {
+	// Since when it signs.
+	ActivatedAt time.Time `json:"activated_at,omitzero"`
+	Algorithm   string    `json:"algorithm"`
+	// When it was said to be stolen; absent for others.
+	CompromisedAt time.Time `json:"compromised_at,omitzero"`
+	// What keeps its private half, such as pkcs11; absent when it is encrypted in the database.
+	Custodian string `json:"custodian,omitzero"`
+	// Why it cannot be opened by this replica; absent for those that can.
+	Damage string `json:"damage,omitzero"`
+	// From when on it could sign without anybody noticing. activated_at says when it will.
+	EarliestAt time.Time `json:"earliest_at"`
+	// When its private half was destroyed.
+	ErasedAt time.Time    `json:"erased_at,omitzero"`
+	Held     *KeyAdoption `json:"held,omitzero"`
+	// The kid in the header of what it signed: its RFC 7638 thumbprint.
+	KID string `json:"kid"`
+	// When the last token expires that it is known to have signed.
+	MaxExpiry time.Time `json:"max_expiry,omitzero"`
+	// Since when verifiers can fetch it. This and the times below may lie ahead: then they are
+	// planned.
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	// Since when it is not published and what it signed is refused. Planned once it has retired.
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	// Since when it does not sign any more, because another does.
+	RetiredAt time.Time `json:"retired_at,omitzero"`
+	// next, active and retiring keys are published; active keys sign. One of "pending", "next",
+	// "active", "retiring", "removed".
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
 // OmittedClaim is in the answer of PreviewToken.
 type OmittedClaim struct {
 	Claim  string `json:"claim"`
 	Reason string `json:"reason"`
+}
+
+// OtherMaster is in the answer of GetKeysStatus.
+type OtherMaster struct {
+	// Its fingerprint; empty for values that cannot be read at all.
+	MasterKey string `json:"master_key"`
+	Values    int64  `json:"values"`
 }
 
 // Permission is in the answer of ListPermissions.
@@ -1981,6 +2209,27 @@ type ResourceServer struct {
 	TokenForecast []TokenForecast `json:"token_forecast,omitzero"`
 	CreatedAt     time.Time       `json:"created_at"`
 	UpdatedAt     time.Time       `json:"updated_at"`
+}
+
+// RevokeKeyBody is sent by RevokeKey.
+type RevokeKeyBody struct {
+	// Must be true: somebody else has, or may have, the key.
+	Compromised bool `json:"compromised,omitzero"`
+}
+
+// RevokedKey is in the answer of RevokeKey.
+type RevokedKey struct {
+	// Verifiers that honour the headers of the JWKS refuse what the key signed from then on, at the
+	// latest.
+	FollowersUntil time.Time  `json:"followers_until"`
+	Key            SigningKey `json:"key"`
+	// The fresh key that is published to sign after that one.
+	Next *SigningKey `json:"next,omitzero"`
+	// The key of its algorithm that signs now; absent while none does.
+	Signs *SigningKey `json:"signs,omitzero"`
+	// The same for those that do not reach the issuer since, and go by stale-if-error. Verifiers that
+	// follow no headers are not in this.
+	UnreachableUntil time.Time `json:"unreachable_until"`
 }
 
 // RewrapKeysBody is sent by RewrapKeys.
@@ -2047,6 +2296,23 @@ type RoleTemplate struct {
 	UpdatedAt   time.Time        `json:"updated_at"`
 }
 
+// RotateKeysBody is sent by RotateKeys.
+type RotateKeysBody struct {
+	// The algorithm whose key is replaced; absent: every one that signs.
+	Algorithm string `json:"algorithm,omitzero"`
+}
+
+// Rotated is in the answer of RotateKeys.
+type Rotated struct {
+	Algorithm string `json:"algorithm"`
+	// The key that takes over.
+	KID string `json:"kid"`
+	// That is now.
+	Signs bool `json:"signs"`
+	// From when on it signs: as soon as no verifier that honours the headers of the JWKS can lack it.
+	SignsAt time.Time `json:"signs_at"`
+}
+
 // SaveDomainBody is sent by SaveDomain.
 type SaveDomainBody struct {
 	// Reference or identifier of the connector that people with such an address are sent to: one whose
@@ -2079,6 +2345,36 @@ type Session struct {
 	// What the browser says it is.
 	UserAgent string    `json:"user_agent"`
 	UserID    string    `json:"user_id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// SigningKey is in the answer of ListKeys.
+type SigningKey struct {
+	// Since when it signs.
+	ActivatedAt time.Time `json:"activated_at,omitzero"`
+	Algorithm   string    `json:"algorithm"`
+	// When it was said to be stolen; absent for others.
+	CompromisedAt time.Time `json:"compromised_at,omitzero"`
+	// What keeps its private half, such as pkcs11; absent when it is encrypted in the database.
+	Custodian string `json:"custodian,omitzero"`
+	// Why it cannot be opened by this replica; absent for those that can.
+	Damage string `json:"damage,omitzero"`
+	// When its private half was destroyed.
+	ErasedAt time.Time `json:"erased_at,omitzero"`
+	// The kid in the header of what it signed: its RFC 7638 thumbprint.
+	KID string `json:"kid"`
+	// When the last token expires that it is known to have signed.
+	MaxExpiry time.Time `json:"max_expiry,omitzero"`
+	// Since when verifiers can fetch it. This and the times below may lie ahead: then they are
+	// planned.
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	// Since when it is not published and what it signed is refused. Planned once it has retired.
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	// Since when it does not sign any more, because another does.
+	RetiredAt time.Time `json:"retired_at,omitzero"`
+	// next, active and retiring keys are published; active keys sign. One of "pending", "next",
+	// "active", "retiring", "removed".
+	State     string    `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
 }
 

@@ -46,7 +46,7 @@ func words(name string) []string {
 
 func initialism(word string) (string, bool) {
 	switch w := strings.ToLower(word); w {
-	case "id", "url", "uri", "api", "pkce", "jwt", "ip", "csv", "http", "json", "acr", "amr", "ok":
+	case "id", "url", "uri", "api", "pkce", "jwt", "ip", "csv", "http", "json", "acr", "amr", "ok", "kid":
 		return strings.ToUpper(w), true
 	case "ids", "urls", "uris", "apis":
 		return strings.ToUpper(w[:len(w)-1]) + "s", true

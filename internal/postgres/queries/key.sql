@@ -37,3 +37,11 @@ SELECT id_token_algorithm AS algorithm FROM client WHERE id_token_algorithm <> '
  UNION
 SELECT signing_algorithm FROM resource_server WHERE signing_algorithm <> ''
  ORDER BY algorithm;
+
+-- name: CountChosenAlgorithms :many
+SELECT id_token_algorithm AS algorithm, count(*) AS clients, 0::bigint AS resource_servers
+  FROM client WHERE id_token_algorithm <> '' GROUP BY id_token_algorithm
+ UNION ALL
+SELECT signing_algorithm, 0, count(*)
+  FROM resource_server WHERE signing_algorithm <> '' GROUP BY signing_algorithm
+ ORDER BY algorithm;

@@ -48,6 +48,41 @@ func (q *Queries) Clock(ctx context.Context) (time.Time, error) {
 	return column_1, err
 }
 
+const countChosenAlgorithms = `-- name: CountChosenAlgorithms :many
+SELECT id_token_algorithm AS algorithm, count(*) AS clients, 0::bigint AS resource_servers
+  FROM client WHERE id_token_algorithm <> '' GROUP BY id_token_algorithm
+ UNION ALL
+SELECT signing_algorithm, 0, count(*)
+  FROM resource_server WHERE signing_algorithm <> '' GROUP BY signing_algorithm
+ ORDER BY algorithm
+`
+
+type CountChosenAlgorithmsRow struct {
+	Algorithm       string
+	Clients         int64
+	ResourceServers int64
+}
+
+func (q *Queries) CountChosenAlgorithms(ctx context.Context) ([]CountChosenAlgorithmsRow, error) {
+	rows, err := q.db.Query(ctx, countChosenAlgorithms)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountChosenAlgorithmsRow
+	for rows.Next() {
+		var i CountChosenAlgorithmsRow
+		if err := rows.Scan(&i.Algorithm, &i.Clients, &i.ResourceServers); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const eraseKey = `-- name: EraseKey :execrows
 UPDATE signing_key SET erased_at = $1, custodian = $2, sealed = $3 WHERE kid = $4
 `
