@@ -79,6 +79,17 @@ func (s Schedule) MinLead() time.Duration {
 	return s.Propagation + time.Duration(s.Caches-1)*(kept+s.Refetch) + max(kept, s.Floor) + s.Refetch + s.SignerLag
 }
 
+// Forgotten returns for how long after a key is no longer published verifiers that honour the headers
+// may go on with it: those that reach the issuer, D + N·(h+R) with h = M+W, and those that do
+// not, with h = M+W+E. There is no bound for verifiers that ignore headers.
+func (s Schedule) Forgotten() (reached, unreached time.Duration) {
+	after := func(kept time.Duration) time.Duration {
+		return s.Propagation + time.Duration(s.Caches)*(kept+s.Refetch)
+	}
+	h := s.MaxAge + s.StaleWhileRevalidate
+	return after(h), after(h + s.StaleIfError)
+}
+
 // MinRemoval returns the least Removal that is safe without knowing what was signed: L + T + S.
 func (s Schedule) MinRemoval() time.Duration { return s.SignerLag + s.MaxLifetime + s.Leeway }
 

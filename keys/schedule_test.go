@@ -69,3 +69,16 @@ func TestScheduleValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestAStolenKeyIsForgottenWhenEveryCacheOnTheWayHasAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := keys.DefaultSchedule()
+	reached, unreached := s.Forgotten()
+	if reached != 60*time.Second+360*time.Second+30*time.Second || unreached != reached+24*time.Hour {
+		t.Errorf("%v, %v", reached, unreached)
+	}
+	s.Caches = 2
+	if twice, _ := s.Forgotten(); twice != reached+390*time.Second {
+		t.Errorf("%v with a cache on the way", twice)
+	}
+}

@@ -304,16 +304,7 @@ func revokedOf(s keyring.Status, kid string) (RevokedKey, error) {
 			*place.to = &shown
 		}
 	}
-	followers, unreachable := forgetting(s.Schedule)
+	followers, unreachable := s.Schedule.Forgotten()
 	out.FollowersUntil, out.UnreachableUntil = k.CompromisedAt.Add(followers), k.CompromisedAt.Add(unreachable)
 	return out, nil
-}
-
-// forgetting returns for how long after a key is no longer published verifiers may hold it that
-// honour the headers: those that reach the issuer, and those that do not. It is D + N·(M+W) + R, and
-// N·E more.
-func forgetting(s keys.Schedule) (followers, unreachable time.Duration) {
-	n := time.Duration(s.Caches)
-	followers = s.Propagation + n*(s.MaxAge+s.StaleWhileRevalidate) + s.Refetch
-	return followers, followers + n*s.StaleIfError
 }

@@ -155,7 +155,7 @@ func revokedLately(s keyring.Status, k keyring.KeyStatus) *Attention {
 	if k.CompromisedAt.IsZero() || s.Now.Sub(k.CompromisedAt) >= keys.Emergency {
 		return nil
 	}
-	followers, unreachable := forgetting(s.Schedule)
+	followers, unreachable := s.Schedule.Forgotten()
 	return &Attention{
 		Code: "revoked", Algorithm: string(k.Algorithm), KID: k.ID,
 		Text: fmt.Sprintf("The key was revoked at %s. Verifiers that follow the headers refuse it from %s on, those that do not reach the issuer from %s on.",
