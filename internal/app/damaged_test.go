@@ -85,7 +85,7 @@ func TestADamagedAttemptOrLinkBeginsAgain(t *testing.T) {
 		t.Errorf("%d\n%s", p.Status, p.Body)
 	}
 	page(t, "damaged link", p)
-	f.Tokens(t, "spa", apptest.Grace)
+	done(t, f.Tokens(t, "spa", apptest.Grace))
 }
 
 func TestADamagedLetterDoesNotHoldUpTheOthers(t *testing.T) {
@@ -155,7 +155,7 @@ func TestADamagedRootSecretIsKeptByThoseWhoHaveItAndKeepsOthersFromStarting(t *t
 		if refresh = out.Text("refresh_token"); out.Status != http.StatusOK {
 			t.Fatalf("%s: refresh: %d %s", c.sql, out.Status, out.Raw)
 		}
-		a.Tokens(t, "spa", apptest.Grace)
+		done(t, a.Tokens(t, "spa", apptest.Grace))
 		if c.says == "sealed value is damaged" {
 			if err := startAgain(t, a); err == nil || !strings.Contains(err.Error(), "restore this row of the table system_secret from a backup") || strings.Contains(err.Error(), apptest.MasterKey) {
 				t.Errorf("%s: the start of another: %v", c.sql, err)
@@ -182,7 +182,7 @@ func TestADamagedRootSecretIsKeptByThoseWhoHaveItAndKeepsOthersFromStarting(t *t
 	if out := again.PostForm(t, "/refresh", apptest.RefreshForm("spa", refresh)); out.Error() != "invalid_grant" {
 		t.Errorf("%d %s", out.Status, out.Raw)
 	}
-	again.Tokens(t, "spa", apptest.Grace)
+	done(t, again.Tokens(t, "spa", apptest.Grace))
 }
 
 // startAgain starts another replica in vain.
