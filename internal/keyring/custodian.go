@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-id/signet/internal/errdefs"
 	"github.com/signet-id/signet/keys"
 )
 
@@ -38,7 +39,13 @@ type remote struct {
 
 	mu     sync.Mutex
 	signer crypto.Signer
+	failed time.Time // when it could not be opened, by the monotonic clock
+	err    error
 }
+
+// retryOpen is how long a key that could not be opened is not tried again, so that those who wait
+// for it do not do so one after the other.
+const retryOpen = time.Second
 
 // Public implements crypto.Signer.
 func (r *remote) Public() crypto.PublicKey { return r.public }
@@ -52,13 +59,23 @@ func (r *remote) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (
 	return signer.Sign(random, digest, opts)
 }
 
-// open asks the custodian for the key, once.
+// open asks the custodian for the key, once. The error is errdefs.ErrUnavailable.
 func (r *remote) open() (crypto.Signer, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.signer != nil {
 		return r.signer, nil
 	}
+	if r.err != nil && time.Since(r.failed) < retryOpen {
+		return nil, r.err
+	}
+	if r.signer, r.err = r.ask(); r.err != nil {
+		r.err, r.failed = fmt.Errorf("%w: %w", errdefs.ErrUnavailable, r.err), time.Now() //nolint:forbidigo // how long ago, not when
+	}
+	return r.signer, r.err
+}
+
+func (r *remote) ask() (crypto.Signer, error) {
 	if r.custodian == nil || r.custodian.Name() != r.name {
 		return nil, fmt.Errorf("the private half of this key is kept by %q, which is not configured", r.name)
 	}
@@ -72,6 +89,5 @@ func (r *remote) open() (crypto.Signer, error) {
 	if !ok || !public.Equal(r.public) {
 		return nil, fmt.Errorf("%s: it has another key under that reference: %w", r.name, keys.ErrKey)
 	}
-	r.signer = signer
 	return signer, nil
 }

@@ -240,12 +240,13 @@ func (r *Ring) Keys() []keys.Key {
 }
 
 // Stored returns the public halves and timestamps of all keys that are stored, those removed within
-// the last 400 days included, ordered by their creation. Public is nil for those removed.
+// the last 400 days included, ordered by their creation. Public is nil for those that were stolen or
+// are damaged.
 func (r *Ring) Stored() []keys.Key {
 	held := r.held.Load()
 	all := make([]keys.Key, 0, len(held.rows))
 	for _, row := range held.rows {
-		k := row.key(nil)
+		k := row.key(held.past[row.KID].key.Public)
 		for _, h := range held.keys {
 			if h.key.ID == k.ID {
 				k.Public = h.key.Public

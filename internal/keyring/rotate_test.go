@@ -686,6 +686,7 @@ func TestKeysOfACustodian(t *testing.T) {
 			}
 		}
 		v.set(false)
+		pass(2 * time.Second)
 		sign(t, shut.Ring, keys.ES256, time.Now().Add(time.Hour))
 		without.stop()
 
