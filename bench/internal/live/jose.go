@@ -59,7 +59,7 @@ func Jose(ctx context.Context, f *Fleet, name, node string) (Verifier, error) {
 	var first verdict
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &first) != nil || first.Version == "" {
 		_ = j.cmd.Process.Kill()
-		return nil, fmt.Errorf("Node.js said %q and not which jose it has: %w", lines.Text(), j.cmd.Wait())
+		return nil, fmt.Errorf("the child in Node.js said %q and not which jose it has: %w", lines.Text(), j.cmd.Wait())
 	}
 	j.version = first.Version
 	go j.read(lines)
@@ -115,7 +115,7 @@ func (j *jose) Verify(ctx context.Context, t Token) error {
 		j.mu.Unlock()
 		return ctx.Err()
 	case <-j.ended:
-		return errors.New("Node.js ended")
+		return errors.New("the child in Node.js ended")
 	}
 }
 

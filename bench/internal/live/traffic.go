@@ -3,7 +3,7 @@ package live
 import (
 	"container/heap"
 	"context"
-	"math/rand/v2"
+	"math"
 	"sync"
 	"time"
 )
@@ -28,10 +28,10 @@ type Traffic struct {
 	Ledger    *Ledger
 	// Every is the time between two tokens of one replica.
 	Every time.Duration
-	Seed  uint64
 
 	mu    sync.Mutex
 	later checks
+	part  float64 // of its life after which the last token was to be judged once more
 }
 
 // Run goes on until ctx ends, and returns when every verdict is in. Tokens that are to be judged later
@@ -58,7 +58,6 @@ func (t *Traffic) Run(ctx context.Context) {
 
 // issue fetches tokens from one replica, of each kind in turn.
 func (t *Traffic) issue(ctx context.Context, wg *sync.WaitGroup, replica int) {
-	random := rand.New(rand.NewPCG(t.Seed, uint64(replica))) //nolint:gosec // when tokens are judged is no secret
 	tick := time.NewTicker(t.Every)
 	defer tick.Stop()
 	for n := replica; ; n++ {
@@ -77,18 +76,22 @@ func (t *Traffic) issue(ctx context.Context, wg *sync.WaitGroup, replica int) {
 		}
 		t.Ledger.Issued(token)
 		judge(wg, t.Ledger, t.Verifiers, token)
-		t.plan(token, random)
+		t.plan(token)
 	}
 }
 
-// plan says when the token is judged again.
-func (t *Traffic) plan(token Token, random *rand.Rand) {
+// goldenRatio less one: multiples of it, less what is whole in them, are spread evenly and repeat nothing.
+const goldenRatio = 0.6180339887498949
+
+// plan says when the token is judged again: at moments all over its life, and at its end.
+func (t *Traffic) plan(token Token) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	end := token.Expires.Add(-beforeEnd)
 	heap.Push(&t.later, check{token, end})
 	for range again {
-		heap.Push(&t.later, check{token, token.Issued.Add(time.Duration(random.Int64N(int64(max(1, end.Sub(token.Issued))))))})
+		t.part = math.Mod(t.part+goldenRatio, 1)
+		heap.Push(&t.later, check{token, token.Issued.Add(time.Duration(t.part * float64(end.Sub(token.Issued))))})
 	}
 }
 

@@ -71,6 +71,7 @@ type DrillLibrary struct {
 	Name    string  `json:"name"`
 	Ours    bool    `json:"ours"`
 	Refused float64 `json:"refused_after_seconds"` // 0: not within the bound
+	Limit   float64 `json:"limit_seconds"`         // of ours: what the headers and its settings allow
 	// Checks and Wrong are good tokens of the new key, and how many of them were refused.
 	Checks int `json:"checks"`
 	Wrong  int `json:"good_tokens_refused"`
@@ -113,8 +114,8 @@ func (r Rotation) Faults() (out []string) {
 		if l.Ours && (l.Wrong > 0 || l.Checks == 0) {
 			out = append(out, fmt.Sprintf("%s refused %d of %d good tokens after the theft", l.Name, l.Wrong, l.Checks))
 		}
-		if l.Ours && l.Refused == 0 {
-			out = append(out, fmt.Sprintf("%s accepted the stolen key for more than %.0f s", l.Name, r.Drill.Bound))
+		if l.Ours && (l.Refused == 0 || l.Refused > l.Limit) {
+			out = append(out, fmt.Sprintf("%s accepted the stolen key for more than %.0f s", l.Name, l.Limit))
 		}
 	}
 	return out

@@ -23,7 +23,7 @@ func rotated() Rotation {
 			Schedule: "a new key every hour", Headers: "public, max-age=10", Bound: 65, Answered: 0.02,
 			Signed: []float64{0.1, 0.2, 0}, Published: []float64{0.1, 0.1, 0.3},
 			Libraries: []DrillLibrary{
-				{Name: "pkg/verify", Ours: true, Refused: 8.13, Checks: 400, Defaults: "264 s"},
+				{Name: "pkg/verify", Ours: true, Refused: 8.13, Limit: 12, Checks: 400, Defaults: "264 s"},
 				{Name: "other", Checks: 400, Wrong: 3, Defaults: "never"},
 			},
 		},
@@ -88,7 +88,8 @@ func TestTheRotationFailsForWhatIsOurs(t *testing.T) {
 		"pkg/verify refused 1 of 44000 good tokens":           func(r *Rotation) { r.Libraries[0].Refused = 1 },
 		"pkg/verify refused 0 of 0 good tokens":               func(r *Rotation) { r.Libraries[0].Checks = 0 },
 		"pkg/verify refused 1 of 400 good tokens after":       func(r *Rotation) { r.Drill.Libraries[0].Wrong = 1 },
-		"pkg/verify accepted the stolen key for more than 65": func(r *Rotation) { r.Drill.Libraries[0].Refused = 0 },
+		"pkg/verify accepted the stolen key for more than 12": func(r *Rotation) { r.Drill.Libraries[0].Refused = 0 },
+		"pkg/verify accepted the stolen key for more than 8 ": func(r *Rotation) { r.Drill.Libraries[0].Limit = 8 },
 	} {
 		r := rotated()
 		r.Rings, r.Libraries = slices.Clone(r.Rings), slices.Clone(r.Libraries)
