@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -214,14 +215,21 @@ func (r *Ring) Document() (body []byte, etag string) {
 // shorter one for a day after a key was stolen.
 func (r *Ring) CacheControl() string { return r.current().cacheControl }
 
-// Algorithms returns those that Sign accepts now, in the configured order. An algorithm that
-// was added to a running installation appears when its key becomes active.
+// Algorithms returns those that Sign accepts now, in the configured order; after them those that are no
+// longer configured and go on, as long as somebody chose them. An algorithm that was added to a running
+// installation appears when its key becomes active.
 func (r *Ring) Algorithms() []keys.Algorithm {
 	v := r.current()
-	return slices.DeleteFunc(slices.Clone(r.algorithms), func(alg keys.Algorithm) bool {
+	all := slices.DeleteFunc(slices.Clone(r.algorithms), func(alg keys.Algorithm) bool {
 		_, ok := v.signers[alg]
 		return !ok && (r.has(alg) || !r.young())
 	})
+	for _, alg := range slices.Sorted(maps.Keys(v.signers)) {
+		if !slices.Contains(r.algorithms, alg) {
+			all = append(all, alg)
+		}
+	}
+	return all
 }
 
 // Keys returns the public halves and timestamps of all keys that are not removed, ordered by

@@ -512,8 +512,8 @@ func TestAnAlgorithmThatNobodyUsesEndsAndOneThatIsChosenGoesOn(t *testing.T) {
 		r := w.start(t, 0)
 		pass(70 * day)
 		sign(t, r.Ring, keys.EdDSA, time.Now().Add(time.Hour))
-		if got := published(t, r.Ring); len(got) != 4 {
-			t.Errorf("published %v", got)
+		if got := published(t, r.Ring); len(got) != 4 || !slices.Equal(r.Algorithms(), []keys.Algorithm{keys.ES256, keys.EdDSA}) {
+			t.Errorf("published %v, in use %v", got, r.Algorithms())
 		}
 		w.change(func(m *memory) { m.chosen = nil })
 		pass(brisk().Lead - time.Hour)
