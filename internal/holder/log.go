@@ -205,12 +205,13 @@ func (l *Log) store(ctx context.Context) {
 	var told []*noted
 	var seen []Sighting
 	for w, n := range l.gather() {
-		if tag := n.tag.Load(); tag != nil && n.unsaid.Swap(false) {
-			told = append(told, n)
-			seen = append(seen, Sighting{
-				Address: w.address, Agent: printable(w.agent), ETag: *tag, SeenAt: time.UnixMicro(n.at.Load()).UTC(),
-			})
+		if !n.unsaid.Swap(false) { // first: what is said from here on is for the next time
+			continue
 		}
+		told = append(told, n)
+		seen = append(seen, Sighting{
+			Address: w.address, Agent: printable(w.agent), ETag: *n.tag.Load(), SeenAt: time.UnixMicro(n.at.Load()).UTC(),
+		})
 	}
 	if len(seen) == 0 {
 		return
