@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -79,5 +80,66 @@ func TestRewrapSaysWhatIsLeftAndWhatCannotBeOpened(t *testing.T) {
 	}
 	if code, out, log := rewrap(); code != 0 || !strings.Contains(out, "rewrapped   1") {
 		t.Errorf("%d\n%s\n%s", code, out, log)
+	}
+}
+
+func TestRevokingAKeyAsksAndSaysWhatHappensAndForHowLongVerifiersMayAcceptIt(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	call := func(args ...string) (int, string, string) {
+		var out, log bytes.Buffer
+		env := []string{"SIGNET_URL=" + a.URL, "SIGNET_TOKEN=" + a.AdminToken(t, apptest.Opal, "signet")}
+		return run(t.Context(), append([]string{"keys"}, args...), env, &out, &log), out.String(), log.String()
+	}
+	_, listed, _ := call("list")
+	var kid string
+	for line := range strings.Lines(listed) {
+		if f := strings.Fields(line); f[1] == "ES256" && f[2] == "active" {
+			kid = f[0]
+		}
+	}
+	if code, out, log := call("revoke", kid, "--compromised"); code != 1 || out != "" ||
+		!strings.Contains(log, "Every token that it signed is refused from now on") || !strings.Contains(log, "The next key signs at once") || !strings.Contains(log, "say --yes") {
+		t.Errorf("%d\n%s\n%s", code, out, log)
+	}
+	code, out, log := call("revoke", kid, "--compromised", "--yes")
+	if code != 0 || !strings.Contains(out, kid) || !strings.Contains(out, "signs now") || !strings.Contains(out, "at the latest by verifiers that follow the headers") {
+		t.Errorf("%d\n%s\n%s", code, out, log)
+	}
+	if code, out, log := call("status", "--check"); code != 0 || !strings.Contains(out, "NOTE The key was revoked at ") || !strings.Contains(out, "max-age=60,") {
+		t.Errorf("%d\n%s\n%s", code, out, log)
+	}
+	if _, out, _ := call("list"); strings.Contains(out, kid) {
+		t.Errorf("a removed key is listed\n%s", out)
+	}
+	if _, out, _ := call("list", "--all"); !strings.Contains(out, kid+"  ES256  removed, stolen") {
+		t.Errorf("the removed key is not listed\n%s", out)
+	}
+}
+
+func TestTheStatusOfKeysSaysWhatIsWrongAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	env := []string{"SIGNET_URL=" + a.URL, "SIGNET_TOKEN=" + a.AdminToken(t, apptest.Opal, "signet")}
+	conn, err := pgx.Connect(t.Context(), a.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	// A key that nobody can open any more, and another master key's work.
+	if _, err := conn.Exec(t.Context(), `UPDATE signing_key SET sealed = set_byte(sealed, 100, get_byte(sealed, 100) # 1) WHERE activated_at <= now() AND algorithm = 'ES256'`); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; {
+		var out, log bytes.Buffer
+		code := run(t.Context(), []string{"keys", "status", "--check"}, env, &out, &log)
+		if code == 1 && strings.Contains(out.String(), "LOOK What is stored of the key cannot be opened") &&
+			strings.Contains(out.String(), "Do not restart replicas before its last token has expired") && strings.Contains(log.String(), "the keys need attention: 1 urgent") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d\n%s\n%s", code, out.String(), log.String())
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }

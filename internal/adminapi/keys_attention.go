@@ -93,11 +93,11 @@ func damage(k keyring.KeyStatus) *Attention {
 	case k.Damage.Held:
 		out.Code = "damaged_key"
 		out.Text = "What is stored of the key cannot be opened (" + k.Damage.Err.Error() + "). This replica goes on with its copy in memory, which a restart loses. Another key takes its place."
-		out.Do = "Do not restart replicas before its last token has expired (max_expiry), or restore its row of signing_key from a backup."
+		out.Do = "Do not restart replicas before its last token has expired (max_expiry), or restore sealed of its row in signing_key from a backup."
 	default:
 		out.Code = "damaged_key"
 		out.Text = "What is stored of the key cannot be opened (" + k.Damage.Err.Error() + "). This replica does not use it, and refuses what it signed. Another key takes its place."
-		out.Do = "Restore its row of signing_key from a backup if tokens that it signed matter; otherwise nothing: applications get new ones by refreshing."
+		out.Do = "Restore sealed of its row in signing_key from a backup if tokens that it signed matter; otherwise nothing: applications get new ones by refreshing."
 	}
 	if errors.Is(k.Damage.Err, envelope.ErrUnknownMaster) {
 		out.Do = "Configure that master key as keys.master_previous on every replica, then run signet keys rewrap."

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,20 @@ func (c *CLI) connectors(cmd *cobra.Command, _ []string, typed string) ([]string
 	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.Connector, error] {
 		return api.AllConnectors(ctx, adminclient.ListConnectorsParams{})
 	}, func(k adminclient.Connector) (string, string) { return k.Reference, k.Name })
+}
+
+// completeKey offers the keys that are not removed.
+func (c *CLI) completeKey(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return complete(c, cmd, typed, func(ctx context.Context, api *adminclient.Client) iter.Seq2[adminclient.SigningKey, error] {
+		page, err := api.ListKeys(ctx)
+		if err != nil {
+			return func(yield func(adminclient.SigningKey, error) bool) { yield(adminclient.SigningKey{}, err) }
+		}
+		return each(slices.DeleteFunc(page.Items, removedKey))
+	}, func(k adminclient.SigningKey) (string, string) { return k.KID, k.Algorithm + ", " + k.State })
 }
 
 // completeDomain offers the domains of the tenant of -t.
