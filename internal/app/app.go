@@ -88,6 +88,7 @@ func Run(ctx context.Context, o Options) error {
 	keys := keyring.Config{
 		Store: db.Keys(), Envelope: envelopes, Now: o.Now, Log: o.Log,
 		Algorithms: o.Config.Keys.Algorithms, Schedule: o.Config.Schedule(),
+		Made: countSteps(metrics, o.Log),
 	}
 	if custodian != nil {
 		keys.Custodian = custodian
@@ -179,13 +180,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 		return nil, err
 	}
 	metrics.ObservePasswordQueue(hasher.Waiting)
-	metrics.ObserveSigningKeys(func() []telemetry.SigningKey {
-		var out []telemetry.SigningKey
-		for _, k := range ring.Keys() {
-			out = append(out, telemetry.SigningKey{KID: k.ID, Alg: string(k.Algorithm), State: string(k.State(o.Now()))})
-		}
-		return out
-	})
+	metrics.ObserveSigningKeys(func() telemetry.SigningKeys { return signingKeys(ring.Status()) })
 	rules, err := newRules(c)
 	if err != nil {
 		return nil, err
@@ -337,12 +332,7 @@ func (r *rooms) serverConfig(o Options, metrics *telemetry.Metrics) server.Confi
 	sc := server.FromConfig(o.Config)
 	sc.Routes = r.routes()
 	sc.Refuse = r.refuse
-	sc.Checks = append(databaseChecks(r.db), server.Check{Name: "signing_keys", Probe: func(context.Context) error {
-		if age := o.Now().Sub(r.ring.LoadedAt()); age > 5*time.Minute {
-			return fmt.Errorf("signing keys were last loaded %s ago", age.Round(time.Second))
-		}
-		return nil
-	}})
+	sc.Checks = append(databaseChecks(r.db), server.Check{Name: "signing_keys", Probe: func(context.Context) error { return checkKeys(r.ring.Status()) }})
 	sc.Metrics = metrics
 	sc.Log = o.Log
 	sc.Now = o.Now

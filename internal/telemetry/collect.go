@@ -78,25 +78,3 @@ func (m *Metrics) ObserveMailQueue(queued func() (waiting int, oldest time.Durat
 		Help: "Age of the oldest message in the outbox.",
 	}, func() float64 { _, age := queued(); return age.Seconds() }))
 }
-
-// SigningKey is one key of the ring as operators see it.
-type SigningKey struct{ KID, Alg, State string }
-
-// ObserveSigningKeys adds signet_signing_key_info, read from list at each scrape. Call it once.
-func (m *Metrics) ObserveSigningKeys(list func() []SigningKey) {
-	m.registry.MustRegister(&keyCollector{list: list, info: prometheus.NewDesc("signet_signing_key_info",
-		"Always 1; one series for each signing key this replica holds.", []string{"kid", "alg", "state"}, nil)})
-}
-
-type keyCollector struct {
-	list func() []SigningKey
-	info *prometheus.Desc
-}
-
-func (c *keyCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.info }
-
-func (c *keyCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, k := range c.list() {
-		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, k.KID, k.Alg, k.State)
-	}
-}

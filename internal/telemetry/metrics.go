@@ -35,6 +35,7 @@ type Metrics struct {
 	omitted        prometheus.Counter
 	claimsOmitted  *prometheus.CounterVec
 	mail           *prometheus.CounterVec
+	keySteps       *prometheus.CounterVec
 	upstream       upstream
 }
 
@@ -64,6 +65,7 @@ func NewMetrics(build Build) *Metrics {
 		refreshes:      counter("signet_refresh_total", "Uses of refresh tokens: rotated, switched (to another tenant), retried (within the window), reused (family revoked) or rejected.", "result"),
 		authorizations: counter("signet_authorizations_total", "Authorization requests that came to an end, by result.", "result"),
 		mail:           counter("signet_mail_total", "Attempts to send a message, by kind of message and result: sent, postponed or given_up.", "kind", "result"),
+		keySteps:       counter("signet_signing_key_steps_total", "Steps of the rotation of signing keys that this replica made, by step.", "step"),
 		hashDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "signet_password_hash_duration_seconds",
 			Help:    "Time to compute one password hash, waiting excluded.",

@@ -72,8 +72,13 @@ func TestMetricsHaveTheDocumentedNamesAndFollowTheConvention(t *testing.T) {
 	m.ObservePasswordQueue(func() int { return 7 })
 	m.ObserveCutoffs(func() int { return 8 })
 	m.ObservePool(func() telemetry.PoolStats { return pool{} })
-	m.ObserveSigningKeys(func() []telemetry.SigningKey {
-		return []telemetry.SigningKey{{KID: "k1", Alg: "ES256", State: "active"}, {KID: "k2", Alg: "ES256", State: "next"}}
+	m.KeyStep("publish")
+	m.ObserveSigningKeys(func() telemetry.SigningKeys {
+		return telemetry.SigningKeys{
+			Keys:    []telemetry.SigningKey{{KID: "k1", Alg: "ES256", State: "active"}, {KID: "k2", Alg: "ES256", State: "next"}},
+			Rings:   []telemetry.SigningRing{{Alg: "ES256", Age: 5 * time.Second, Next: map[string]time.Duration{"active": time.Minute}, Overdue: true}, {Alg: "RS256"}},
+			Damaged: 9, LoadedAge: 10 * time.Second, ClockOffset: -11 * time.Second,
+		}
 	})
 
 	rec := httptest.NewRecorder()
@@ -99,6 +104,14 @@ func TestMetricsHaveTheDocumentedNamesAndFollowTheConvention(t *testing.T) {
 		`signet_db_pool_acquire_duration_seconds_total 5`,
 		`signet_signing_key_info{alg="ES256",kid="k1",state="active"} 1`,
 		`signet_signing_key_info{alg="ES256",kid="k2",state="next"} 1`,
+		`signet_signing_key_age_seconds{alg="ES256"} 5`,
+		`signet_signing_key_next_step_seconds{alg="ES256",step="active"} 60`,
+		`signet_signing_key_step_overdue{alg="ES256"} 1`,
+		`signet_signing_key_step_overdue{alg="RS256"} 0`,
+		`signet_signing_key_steps_total{step="publish"} 1`,
+		`signet_signing_keys_damaged 9`,
+		`signet_signing_keys_loaded_age_seconds 10`,
+		`signet_clock_offset_seconds -11`,
 		`go_goroutines `,
 	} {
 		if !strings.Contains(text, want) {
