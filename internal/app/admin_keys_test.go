@@ -53,7 +53,8 @@ func at(t *testing.T, v any) time.Time {
 func aged(t *testing.T, a *apptest.App, interval string) {
 	t.Helper()
 	exec(t, a, `UPDATE signing_key SET created_at = created_at - $1::interval, published_at = published_at - $1::interval,
-	            activated_at = activated_at - $1::interval, retired_at = retired_at - $1::interval, removed_at = removed_at - $1::interval`, interval)
+	            activated_at = activated_at - $1::interval, retired_at = retired_at - $1::interval, removed_at = removed_at - $1::interval,
+	            max_expiry = max_expiry - $1::interval`, interval)
 }
 
 // machine returns an access token of a machine for itself.
