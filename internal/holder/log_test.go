@@ -80,7 +80,11 @@ func run(t *testing.T, do func(d *desk, pass func(time.Duration))) {
 		go func() { defer close(done); d.Run(ctx) }()
 		defer func() { stop(); <-done }()
 		synctest.Wait()
+		d.mu.Lock() // a bubble orders what happens in it, which the race detector does not know
+		defer d.mu.Unlock()
 		do(d, func(by time.Duration) {
+			d.mu.Unlock()
+			defer d.mu.Lock()
 			time.Sleep(by)
 			synctest.Wait()
 		})
