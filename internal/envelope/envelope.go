@@ -34,6 +34,12 @@ func New(current Master, older ...Master) *Envelope {
 // MasterID returns the fingerprint of the master key that seals.
 func (e *Envelope) MasterID() string { return e.current.id }
 
+// Knows reports whether values that were sealed under a master key can be opened.
+func (e *Envelope) Knows(masterID string) bool {
+	_, ok := e.masters[masterID]
+	return ok
+}
+
 // Identity returns the associated data of a row: its kind, and what is unique within the kind.
 // No two lists of parts yield the same bytes.
 func Identity(kind string, parts ...string) []byte {

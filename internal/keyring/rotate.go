@@ -29,11 +29,10 @@ type rotator struct {
 	unused map[keys.Algorithm]time.Time
 }
 
-// plan decides what to do with the keys of one algorithm. Those of a ring are without their public
-// halves.
-type plan func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error)
+// plan decides what to do with the keys of one algorithm.
+type plan func(stored Stored) (keys.Algorithm, keys.Change, error)
 
-// rings are all stored keys by algorithm.
+// rings are all stored keys by algorithm, without their public halves.
 type rings map[keys.Algorithm][]keys.Key
 
 func (s Stored) rings() rings {
@@ -70,15 +69,17 @@ func (r *Ring) advance(ctx context.Context) error {
 	if err := r.hesitate(ctx); err != nil {
 		return err
 	}
+	var faults error
+	stuck := map[keys.Algorithm]bool{}
 	for range maxSteps {
-		held := Stored{Keys: r.held.Load().rows}
-		if _, c := r.due(r.now(), held.rings(), chosen); c.Step == "" {
-			return nil // which costs nothing to find out
+		if _, c := r.due(r.now(), Stored{Keys: r.held.Load().rows}, chosen, stuck); c.Step == "" {
+			return faults // which costs nothing to find out
 		}
 		var did keys.Step
-		err := r.change(ctx, func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error) {
-			alg, c := r.due(now, rings, chosen)
-			did = c.Step
+		var of keys.Algorithm
+		err := r.change(ctx, func(stored Stored) (keys.Algorithm, keys.Change, error) {
+			alg, c := r.due(stored.Now, stored, chosen, stuck)
+			did, of = c.Step, alg
 			return alg, c, nil
 		}, func(ctx context.Context, turn Turn) error {
 			busy, err := r.store.Change(ctx, false, turn)
@@ -87,19 +88,35 @@ func (r *Ring) advance(ctx context.Context) error {
 			}
 			return err
 		})
-		if err != nil || did == "" {
-			return err
+		switch {
+		case err != nil && of != "" && ctx.Err() == nil:
+			// An HSM that makes no keys of one kind keeps nobody from rotating the others.
+			stuck[of], faults = true, errors.Join(faults, err)
+		case err != nil || did == "":
+			return errors.Join(faults, err)
 		}
 	}
-	return nil
+	return faults
 }
 
-// due returns the first step that is due at now, without a step if none is.
-func (r *Ring) due(now time.Time, rings rings, chosen []keys.Algorithm) (keys.Algorithm, keys.Change) {
+// due returns the first step that is due at now, without a step if none is. It leaves out the
+// algorithms that are stuck.
+func (r *Ring) due(now time.Time, stored Stored, chosen []keys.Algorithm, stuck map[keys.Algorithm]bool) (keys.Algorithm, keys.Change) {
+	rings := stored.rings()
+	for _, row := range stored.Keys {
+		if !r.erases(row) {
+			ring := rings[keys.Algorithm(row.Algorithm)]
+			i := slices.IndexFunc(ring, func(k keys.Key) bool { return k.ID == row.KID })
+			ring[i].ErasedAt = now // not by this replica, that is
+		}
+	}
+	for alg := range stuck {
+		delete(rings, alg)
+	}
 	wanted := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(r.algorithms), chosen...))))
 	for _, alg := range wanted {
 		delete(r.rotator.unused, alg)
-		if !rings.lives(alg, now) {
+		if !stuck[alg] && !rings.lives(alg, now) {
 			return alg, r.schedule.Begin(now, r.activation(now, alg, rings))
 		}
 	}
@@ -127,6 +144,15 @@ func (r *Ring) due(now time.Time, rings rings, chosen []keys.Algorithm) (keys.Al
 		}
 	}
 	return "", keys.Change{}
+}
+
+// erases reports whether this replica can erase the key of a row: it knows the master key, without which
+// the public half would be lost with the private one, and the custodian that has to destroy that.
+func (r *Ring) erases(row SealedKey) bool {
+	if row.Sealed.MasterID != "" && !r.envelope.Knows(row.Sealed.MasterID) {
+		return false
+	}
+	return row.Custodian == "" || r.custodian != nil && r.custodian.Name() == row.Custodian
 }
 
 // activation returns when the first key of an algorithm signs: at once while nobody relies on the
@@ -191,8 +217,9 @@ func (r *Ring) hesitate(ctx context.Context) error {
 		if ready, err := r.gate.Ready(ctx, h.key.ID); err != nil || ready {
 			continue
 		}
-		err := r.change(ctx, func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error) {
-			c, ok := r.schedule.Postpone(rings[h.key.Algorithm], now, r.until(rings[h.key.Algorithm], h.key, now))
+		err := r.change(ctx, func(stored Stored) (keys.Algorithm, keys.Change, error) {
+			ring := stored.rings()[h.key.Algorithm]
+			c, ok := r.schedule.Postpone(ring, stored.Now, r.until(ring, h.key, stored.Now))
 			if !ok {
 				return "", keys.Change{}, nil
 			}
@@ -225,7 +252,8 @@ func (r *Ring) begin(ctx context.Context, algs []keys.Algorithm) error {
 		if r.has(alg) && len(r.held.Load().roots) > 0 {
 			continue
 		}
-		err := r.change(ctx, func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error) {
+		err := r.change(ctx, func(stored Stored) (keys.Algorithm, keys.Change, error) {
+			now, rings := stored.Now, stored.rings()
 			if rings.lives(alg, now) {
 				return alg, keys.Change{}, nil
 			}
@@ -245,9 +273,9 @@ func (r *Ring) begin(ctx context.Context, algs []keys.Algorithm) error {
 // apply makes the turn's change; it is called again with another turn when keys have to be made
 // first. The error is keys.ErrNoNextKey or that of apply.
 func (r *Ring) Rotate(ctx context.Context, alg keys.Algorithm, apply func(context.Context, Turn) error) (at time.Time, err error) {
-	err = r.change(ctx, func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error) {
+	err = r.change(ctx, func(stored Stored) (keys.Algorithm, keys.Change, error) {
 		var c keys.Change
-		c, at, err = r.schedule.Rotate(rings[alg], now)
+		c, at, err = r.schedule.Rotate(stored.rings()[alg], stored.Now)
 		return alg, c, err
 	}, apply)
 	return at, err
@@ -257,10 +285,10 @@ func (r *Ring) Rotate(ctx context.Context, alg keys.Algorithm, apply func(contex
 // next key signs at once. Replicas follow as soon as they hear of it. The error is
 // keys.ErrUnknownKey or that of apply, which is used as by Rotate.
 func (r *Ring) Revoke(ctx context.Context, kid string, apply func(context.Context, Turn) error) error {
-	return r.change(ctx, func(now time.Time, rings rings) (keys.Algorithm, keys.Change, error) {
-		for alg, ring := range rings {
+	return r.change(ctx, func(stored Stored) (keys.Algorithm, keys.Change, error) {
+		for alg, ring := range stored.rings() {
 			if slices.ContainsFunc(ring, func(k keys.Key) bool { return k.ID == kid }) {
-				c, err := r.schedule.Revoke(ring, kid, now)
+				c, err := r.schedule.Revoke(ring, kid, stored.Now)
 				return alg, c, err
 			}
 		}
@@ -268,22 +296,22 @@ func (r *Ring) Revoke(ctx context.Context, kid string, apply func(context.Contex
 	}, apply)
 }
 
-// change has apply make the change that plan wants, with the keys that it needs made beforehand: no
-// lock is held while a key is generated. Then it loads what there is.
+// change has apply make the change that plan wants, with the keys that it needs made beforehand, and
+// those that it erases destroyed: no lock is held while a custodian is asked. Then it loads what there
+// is.
 func (r *Ring) change(ctx context.Context, plan plan, apply func(context.Context, Turn) error) error {
 	if err := r.write.lock(ctx); err != nil {
 		return err
 	}
 	defer r.write.unlock()
-	made := &supply{keys: map[keys.Algorithm][]SealedKey{}, from: r}
+	made := &supply{keys: map[keys.Algorithm][]SealedKey{}, gone: map[string]bool{}, from: r}
 	defer made.discard(ctx)
 	for range 3 { // what is needed may change in between, hardly ever twice
 		var edit Edit
-		var leaving []*remote
 		err := apply(ctx, func(stored Stored) (Edit, error) {
-			alg, c, err := plan(stored.Now, stored.rings())
+			alg, c, err := plan(stored)
 			if err == nil {
-				edit, leaving, err = r.edit(alg, c, stored, made)
+				edit, err = r.edit(alg, c, stored, made)
 			}
 			return edit, err
 		})
@@ -294,11 +322,19 @@ func (r *Ring) change(ctx context.Context, plan plan, apply func(context.Context
 			}
 			continue
 		}
+		var leaving *departure
+		if errors.As(err, &leaving) {
+			// Before the reference to it is given up: what fails or dies in between is done again.
+			if err := r.destroy(ctx, leaving.where); err != nil {
+				return err
+			}
+			made.gone[leaving.kid] = true
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		made.used(edit.Added)
-		r.destroy(ctx, leaving)
 		if edit.Step != "" {
 			r.made(edit.Step, edit.Algorithm)
 		}
@@ -308,21 +344,21 @@ func (r *Ring) change(ctx context.Context, plan plan, apply func(context.Context
 }
 
 // edit turns a change into rows.
-func (r *Ring) edit(alg keys.Algorithm, c keys.Change, stored Stored, made *supply) (e Edit, leaving []*remote, err error) {
+func (r *Ring) edit(alg keys.Algorithm, c keys.Change, stored Stored, made *supply) (e Edit, err error) {
 	if !slices.ContainsFunc(stored.Secrets, func(s SealedSecret) bool { return s.Purpose == rootPurpose }) {
 		if used := slices.ContainsFunc(stored.Keys, func(k SealedKey) bool { return !k.MaxExpiry.IsZero() }); used {
-			return Edit{}, nil, errNoRoot
+			return Edit{}, errNoRoot
 		}
 		root, err := SealRoot(r.envelope, 1, stored.Now)
 		if err != nil {
-			return Edit{}, nil, fmt.Errorf("create root secret: %w", err)
+			return Edit{}, fmt.Errorf("create root secret: %w", err)
 		}
 		e.Secrets = append(e.Secrets, root)
 	}
 	e.Step, e.Algorithm = c.Step, alg
 	fresh := made.keys[alg]
 	if len(fresh) < len(c.New) {
-		return Edit{}, nil, &shortage{alg, len(c.New)}
+		return Edit{}, &shortage{alg, len(c.New)}
 	}
 	for i, life := range c.New {
 		e.Added = append(e.Added, fresh[i].with(life))
@@ -331,34 +367,50 @@ func (r *Ring) edit(alg keys.Algorithm, c keys.Change, stored Stored, made *supp
 		i := slices.IndexFunc(stored.Keys, func(row SealedKey) bool { return row.KID == k.ID })
 		if c.Step != keys.StepErase {
 			e.Changed = append(e.Changed, stored.Keys[i].with(k))
-			continue
+			if k.CompromisedAt.IsZero() || k.ErasedAt.IsZero() {
+				continue
+			}
+			k.ErasedAt = stored.Now // once more: its public half was kept, and is to verify nothing now
 		}
-		row, where, err := erase(r.envelope, stored.Keys[i], k.ErasedAt)
+		row := stored.Keys[i]
+		row.CompromisedAt = k.CompromisedAt
+		row, where, err := erase(r.envelope, row, k.ErasedAt)
 		if err != nil {
-			return Edit{}, nil, err
+			return Edit{}, err
 		}
-		e.Erased = append(e.Erased, row)
-		if where != nil {
-			leaving = append(leaving, where)
+		if where != nil && !made.gone[k.ID] {
+			return Edit{}, &departure{k.ID, where}
 		}
+		e.Erased = append(e.Erased, row.with(k))
 	}
-	return e, leaving, nil
+	return e, nil
 }
 
 // errNoRoot says that codes and refresh tokens of this installation cannot be checked any more.
 var errNoRoot = errors.New("the root secret is gone from system_secret although keys have signed: restore its row from a backup; " +
 	"without one, delete the rows of signing_key as well and start again, which signs everybody out")
 
-// destroy has the custodian forget keys that are erased.
-func (r *Ring) destroy(ctx context.Context, leaving []*remote) {
-	for _, where := range leaving {
-		if r.custodian == nil || r.custodian.Name() != where.name {
-			continue
-		}
-		if err := r.custodian.Destroy(ctx, where.reference); err != nil {
-			r.log.WarnContext(ctx, "a removed key could not be destroyed where it is kept", "custodian", where.name, "error", err)
-		}
+// destroy has the custodian destroy a key.
+func (r *Ring) destroy(ctx context.Context, where *remote) error {
+	if r.custodian == nil || r.custodian.Name() != where.name {
+		return fmt.Errorf("a key is kept by %q, which is not configured", where.name)
 	}
+	bounded, cancel := context.WithTimeout(ctx, custodianTimeout)
+	defer cancel()
+	if err := r.custodian.Destroy(bounded, where.reference); err != nil {
+		return fmt.Errorf("%s: %w", where.name, err)
+	}
+	return nil
+}
+
+// departure names a key that its custodian has to destroy before it is erased.
+type departure struct {
+	kid   string
+	where *remote
+}
+
+func (d *departure) Error() string {
+	return fmt.Sprintf("key %s has to be destroyed by %s first", d.kid, d.where.name)
 }
 
 // shortage says how many keys of an algorithm are needed.
@@ -369,11 +421,13 @@ type shortage struct {
 
 func (s *shortage) Error() string { return fmt.Sprintf("%d new %s keys are needed", s.n, s.alg) }
 
-// supply is keys that were made and are not in the store yet.
+// supply is keys that were made and are not in the store yet, and those that were destroyed and are
+// there still.
 type supply struct {
 	from  *Ring
 	keys  map[keys.Algorithm][]SealedKey
 	where []*remote
+	gone  map[string]bool
 }
 
 func (s *supply) make(ctx context.Context, alg keys.Algorithm, n int) error {
@@ -400,8 +454,31 @@ func (s *supply) used(rows []SealedKey) {
 	})
 }
 
-// discard destroys at the custodian what was made for nothing.
-func (s *supply) discard(ctx context.Context) { s.from.destroy(context.WithoutCancel(ctx), s.where) }
+// discard destroys at the custodian what was made for nothing. The store says what that is: after a
+// failure the transaction may have been committed all the same, and nobody could sign with what is
+// destroyed then. Such a transaction holds the lock as long as it goes on.
+func (s *supply) discard(ctx context.Context) {
+	if len(s.where) == 0 {
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	_, err := s.from.store.Change(bounded, true, func(stored Stored) (Edit, error) {
+		s.used(stored.Keys)
+		return Edit{}, nil
+	})
+	for _, where := range s.where {
+		kid, _ := keys.Thumbprint(where.public)
+		fault := err
+		if fault == nil {
+			fault = s.from.destroy(bounded, where)
+		}
+		if fault != nil {
+			s.from.log.WarnContext(ctx, "a key that was made may be left behind where it is kept; if it is not among the signing keys, destroy it there",
+				"kid", kid, "custodian", where.name, "error", fault)
+		}
+	}
+}
 
 // generate makes a key and seals it, or what it is found by at the custodian.
 func (r *Ring) generate(ctx context.Context, alg keys.Algorithm) (SealedKey, *remote, error) {
@@ -420,9 +497,9 @@ func (r *Ring) generate(ctx context.Context, alg keys.Algorithm) (SealedKey, *re
 	kept := &remote{name: r.custodian.Name(), reference: where, public: private.Public()}
 	row, err := r.sealKept(alg, private.Public(), where)
 	if err != nil {
-		r.destroy(ctx, []*remote{kept})
+		return SealedKey{}, nil, errors.Join(err, r.destroy(context.WithoutCancel(ctx), kept))
 	}
-	return row, kept, err
+	return row, kept, nil
 }
 
 func (r *Ring) sealKept(alg keys.Algorithm, public crypto.PublicKey, where []byte) (SealedKey, error) {

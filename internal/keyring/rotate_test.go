@@ -599,6 +599,9 @@ type vault struct {
 	mu   sync.Mutex
 	keys map[string]crypto.Signer
 	down bool
+	// lacks are algorithms of which it makes no keys, stuck that it destroys none.
+	lacks []keys.Algorithm
+	stuck bool
 }
 
 type kept struct {
@@ -622,7 +625,7 @@ func (v *vault) Name() string { return "vault" }
 func (v *vault) Generate(_ context.Context, alg keys.Algorithm) (crypto.Signer, []byte, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.down {
+	if v.down || slices.Contains(v.lacks, alg) {
 		return nil, nil, errVault
 	}
 	k, private, err := keys.Generate(alg, nil)
@@ -644,6 +647,9 @@ func (v *vault) Open(_ context.Context, reference []byte) (crypto.Signer, error)
 func (v *vault) Destroy(_ context.Context, reference []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.stuck {
+		return errVault
+	}
 	delete(v.keys, string(reference))
 	return nil
 }

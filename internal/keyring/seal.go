@@ -59,12 +59,19 @@ func seal(e *envelope.Envelope, k keys.Key, custodian string, plaintext []byte) 
 	return row, nil
 }
 
-// erase returns the row without its private half: what is sealed is the public one, or nothing if
-// the row cannot be opened.
+// erase returns the row without its private half: what is sealed is the public one, or nothing if the
+// row is damaged or its key was stolen, which is never to verify anything again. where is where a
+// custodian has the private half. The error is envelope.ErrUnknownMaster if only others can tell.
 func erase(e *envelope.Envelope, row SealedKey, at time.Time) (erased SealedKey, where *remote, err error) {
 	var jwk []byte
-	if before, err := openKey(e, nil, row); err == nil {
+	switch before, err := openKey(e, nil, row); {
+	case errors.Is(err, envelope.ErrUnknownMaster):
+		return SealedKey{}, nil, err
+	case err == nil:
 		where = before.where
+		if !row.CompromisedAt.IsZero() {
+			break
+		}
 		if jwk, err = keys.MarshalJWK(before.key); err != nil {
 			return SealedKey{}, nil, err
 		}
