@@ -122,7 +122,7 @@ func (c *CLI) keysRevoke() *cobra.Command {
   - the key is no longer published, and every replica refuses what it signed within a second, or a poll
     interval where notifications do not arrive;
   - the next key signs at once. Verifiers have held it for as long as it has been published;
-  - there is a fresh next key, and its private half is destroyed;
+  - a fresh next key is published, and the private half of the stolen one is destroyed;
   - access tokens that it signed are refused. Applications refresh them; people stay signed in. Your own
     sign-in here is refreshed as well; an access token in SIGNET_TOKEN is not.
 
