@@ -177,13 +177,7 @@ func (a *API) adoption(ctx context.Context, s keyring.Status) func(kid string) *
 		a.Log.WarnContext(ctx, "status of keys: who holds them is not known", "error", err)
 		return nothing
 	}
-	var all []keys.Key
-	for _, k := range s.Keys {
-		if k.Public != nil {
-			all = append(all, k.Key)
-		}
-	}
-	sets, err := keys.Documents(all, s.Now.Add(-setsSeen), s.Now)
+	sets, err := keys.Documents(s.All(), s.Now.Add(-setsSeen), s.Now)
 	if err != nil {
 		a.Log.WarnContext(ctx, "status of keys: former key sets are not known", "error", err)
 		return nothing

@@ -208,7 +208,7 @@ func furnish(o Options, db *postgres.DB, ring *keyring.Ring, envelopes *envelope
 	r := &rooms{
 		db:         db,
 		ring:       ring,
-		holders:    holder.NewLog(holder.Config{Store: db.Keys(), Address: server.ClientIP, Keys: ring.Stored, Now: o.Now, Log: o.Log}),
+		holders:    holder.NewLog(holder.Config{Store: db.Keys(), Address: server.ClientIP, Keys: allKeys(ring), Now: o.Now, Log: o.Log}),
 		clients:    client.NewCache(db.Clients()),
 		heard:      heard,
 		cutoffs:    revocation.NewRegister(db.Grants(), heard, o.Now),

@@ -58,3 +58,8 @@ func signingKeys(s keyring.Status) telemetry.SigningKeys {
 	}
 	return out
 }
+
+// allKeys is for those who want to know which sets of keys were published.
+func allKeys(ring *keyring.Ring) func() []keys.Key {
+	return func() []keys.Key { return ring.Status().All() }
+}

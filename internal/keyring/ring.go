@@ -1,7 +1,6 @@
 package keyring
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +103,11 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 	if err := r.Reload(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.begin(ctx, slices.DeleteFunc(slices.Clone(r.algorithms), slow)); err != nil {
+	first := slices.DeleteFunc(slices.Clone(r.algorithms), slow)
+	if len(first) == 0 { // something has to sign, and the root secret comes with it
+		first = r.algorithms
+	}
+	if err := r.begin(ctx, first); err != nil {
 		return nil, err
 	}
 	if len(r.held.Load().roots) == 0 {
@@ -244,30 +247,6 @@ func (r *Ring) Keys() []keys.Key {
 		}
 		all = append(all, k)
 	}
-	return all
-}
-
-// Stored returns the public halves and timestamps of all keys that are stored, those removed within
-// the last 400 days included, ordered by their creation. Public is nil for those that were stolen or
-// are damaged.
-func (r *Ring) Stored() []keys.Key {
-	held := r.held.Load()
-	all := make([]keys.Key, 0, len(held.rows))
-	for _, row := range held.rows {
-		k := row.key(held.past[row.KID].key.Public)
-		for _, h := range held.keys {
-			if h.key.ID == k.ID {
-				k.Public = h.key.Public
-				if mark := h.mark.seen.Load(); mark > 0 {
-					k.MaxExpiry = time.Unix(mark, 0).UTC()
-				}
-			}
-		}
-		all = append(all, k)
-	}
-	slices.SortFunc(all, func(a, b keys.Key) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
 	return all
 }
 

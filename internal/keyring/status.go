@@ -97,6 +97,15 @@ func (s Status) Ring(alg keys.Algorithm) []keys.Key {
 	return out
 }
 
+// All returns every key, for finding out which sets were published (keys.Documents).
+func (s Status) All() []keys.Key {
+	out := make([]keys.Key, len(s.Keys))
+	for i, k := range s.Keys {
+		out[i] = k.Key
+	}
+	return out
+}
+
 // Algorithms returns those that are configured and others that have keys which are not removed.
 func (s Status) Algorithms() []keys.Algorithm {
 	out := slices.Clone(s.Configured)
