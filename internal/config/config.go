@@ -79,7 +79,7 @@ type Keys struct {
 	MasterPrevious []secret.Text    `key:"master_previous" doc:"Former master keys, still accepted to open what they sealed. In a file: one per line."`
 
 	Period               time.Duration `key:"period" default:"720h" doc:"A key signs for this long, then the next one takes over. At least keys.lead."`
-	Lead                 time.Duration `key:"lead" default:"48h" doc:"A key is published for at least this long before it signs, so that everybody who verifies tokens holds it by then. The least that is safe follows from the settings below, and a shorter one is refused: the greater of keys.floor and propagation + caches × (max-age + stale-while-revalidate + stale-if-error) + refetch + signer_lag."`
+	Lead                 time.Duration `key:"lead" default:"48h" doc:"A key is published for at least this long before it signs, so that everybody who verifies tokens holds it by then. The least that is safe follows from the settings below, and a shorter one is refused: propagation + (caches − 1) × (kept + refetch) + the greater of kept and keys.floor + refetch + signer_lag, where kept is max-age + stale-while-revalidate + stale-if-error."`
 	Removal              time.Duration `key:"removal" default:"0s" doc:"A key stays published for this long after the next one took over. At least signer_lag + the longest lifetime of a token + leeway. 0s: an hour more than that lifetime."`
 	MaxAge               time.Duration `key:"jwks_max_age" default:"5m" doc:"For how long caches may keep the published keys without asking (Cache-Control: max-age)."`
 	StaleWhileRevalidate time.Duration `key:"jwks_stale_while_revalidate" default:"1m" doc:"For how much longer they may use them while they ask."`

@@ -54,6 +54,8 @@ type Config struct {
 	// can write it decides which tokens are accepted: keep it in a directory that only the service
 	// can write to. A copy that is malformed, too old, for another URL, writable by others or of
 	// another user than this one and root is ignored and logged, as is one that cannot be written.
+	// The copy is as good as the keys in memory were, for as long: until a fetch succeeds, a key that
+	// was withdrawn since is accepted. Delete the file where that must not be.
 	CacheFile string
 	// MinTTL is the least time for which a document is fresh, whatever its headers say; 0 means the
 	// constant MinTTL, which spares issuers that send a small max-age or none. It can be shortened to
