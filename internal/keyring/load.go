@@ -74,9 +74,7 @@ func (r *Ring) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
-	// The answer was given somewhere between the question and now.
-	answered := r.clock()
-	offset := stored.Now.Sub(asked.Add(answered.Sub(asked) / 2)).Round(time.Microsecond)
+	read := r.read.Load().next(asked, r.clock(), stored.Now)
 	before := r.held.Load()
 	s, err := r.assemble(before, stored, asked)
 	if err != nil {
@@ -86,7 +84,7 @@ func (r *Ring) load(ctx context.Context) error {
 		return err
 	}
 	r.complain(ctx, before, s)
-	r.offset.Store(int64(offset))
+	r.read.Store(read)
 	r.held.Store(s)
 	return nil
 }
@@ -139,8 +137,10 @@ func (r *Ring) renew(ctx context.Context) error {
 
 // leased reports whether the keys were loaded lately enough to sign: see keys.Schedule.Lease.
 func (r *Ring) leased() bool {
-	age := r.clock().Sub(r.held.Load().askedAt)
-	return age >= 0 && age < r.schedule.Lease()
+	now, asked, lease := r.clock(), r.held.Load().askedAt, r.schedule.Lease()
+	within := func(age time.Duration) bool { return age >= 0 && age < lease }
+	// By both clocks that there are: one can be set, the other stands still while a machine is suspended.
+	return within(now.Sub(asked)) && within(now.Round(0).Sub(asked.Round(0)))
 }
 
 // flush stores the watermarks that rose. What a crash loses is bounded by one poll interval,

@@ -59,10 +59,10 @@ type Ring struct {
 	made       func(keys.Step, keys.Algorithm)
 	poll       time.Duration
 
-	held   atomic.Pointer[snapshot]
-	offset atomic.Int64 // of the store's clock from this replica's, in nanoseconds
-	poke   chan struct{}
-	write  lock // one load or change at a time
+	held  atomic.Pointer[snapshot]
+	read  atomic.Pointer[reading] // the last one of the store's clock; nil before the first
+	poke  chan struct{}
+	write lock // one load or change at a time
 
 	rotator rotator
 }
@@ -119,7 +119,7 @@ func Open(ctx context.Context, c Config) (*Ring, error) {
 func slow(alg keys.Algorithm) bool { return alg == keys.RS256 }
 
 // now returns the time by the store's clock, as this replica knows it.
-func (r *Ring) now() time.Time { return r.clock().Add(time.Duration(r.offset.Load())) }
+func (r *Ring) now() time.Time { return r.read.Load().now(r.clock()) }
 
 // current returns the view of now.
 func (r *Ring) current() *view {
@@ -260,7 +260,10 @@ func (r *Ring) Schedule() keys.Schedule { return r.schedule }
 func (r *Ring) Now() time.Time { return r.now() }
 
 // ClockOffset returns how far the store's clock is ahead of this replica's.
-func (r *Ring) ClockOffset() time.Duration { return time.Duration(r.offset.Load()) }
+func (r *Ring) ClockOffset() time.Duration {
+	at := r.read.Load()
+	return at.there.Sub(at.here.Round(0))
+}
 
 // LoadedAt returns when the keys were last loaded, by this replica's clock; more than a few minutes ago
 // means that the store does not answer.
