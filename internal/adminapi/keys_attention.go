@@ -12,7 +12,7 @@ import (
 
 // Attention is something about the keys that somebody should look at.
 type Attention struct {
-	Code      string `json:"code" enum:"not_signing,not_loaded,no_active_key,no_next_key,damaged_key,missing_row,overdue,clock_offset,master_key,unreadable,laggards,revoked" doc:"For programs."`
+	Code      string `json:"code" enum:"not_signing,not_loaded,no_active_key,no_next_key,damaged_key,missing_row,forgotten_revocation,overdue,clock_offset,master_key,unreadable,laggards,revoked" doc:"For programs."`
 	Urgent    bool   `json:"urgent" doc:"Something is wrong. Else it is good to know."`
 	Algorithm string `json:"algorithm,omitempty" doc:"Of the keys that it is about."`
 	KID       string `json:"kid,omitempty" doc:"The key that it is about."`
@@ -90,6 +90,10 @@ func damage(k keyring.KeyStatus) *Attention {
 		out.Code = "missing_row"
 		out.Text = "The key is no longer stored. This replica publishes it from memory until what it signed has expired, and signs with another; a replica that starts now does not know it."
 		out.Do = "Restore its row of signing_key from a backup, before you restart replicas. If you deleted it because it was stolen, restore it and revoke it: that is what replicas follow."
+	case errors.Is(k.Damage.Err, keyring.ErrForgotten):
+		out.Code = "forgotten_revocation"
+		out.Text = "The key was revoked as stolen, and the database no longer says so: it was restored from a backup, lost its last transactions in a failover, or somebody changed the row. This replica accepts nothing that the key signed, and revokes it again within a minute."
+		out.Do = "If it is still shown after a few minutes, run signet keys revoke KID --compromised once more. If nobody restored the database, find out who writes to it."
 	case k.Damage.Held:
 		out.Code = "damaged_key"
 		out.Text = "What is stored of the key cannot be opened (" + k.Damage.Err.Error() + "). This replica goes on with its copy in memory, which a restart loses. Another key takes its place."

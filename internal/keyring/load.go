@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -104,6 +105,9 @@ func (r *Ring) complain(ctx context.Context, before, s *snapshot) {
 		what := "a signing key is damaged in the database and not used; restore its row from a backup, or let another replace it"
 		if d.Held {
 			what = "a signing key is damaged in the database; going on with the copy in memory, which a restart loses"
+		}
+		if errors.Is(d.Err, ErrForgotten) {
+			what = "a stolen key is no longer marked as such in the database; going on without it, and revoking it again"
 		}
 		if strings.HasPrefix(d.KID, rootDamage) {
 			what = "the root secret is damaged in the database; going on with the copy in memory, which a restart loses"

@@ -122,6 +122,9 @@ func (r *Ring) due(now time.Time, stored Stored, chosen []keys.Algorithm, stuck 
 	}
 	for _, alg := range slices.Sorted(maps.Keys(rings)) {
 		ring := rings[alg]
+		if c, ok := r.revokeAgain(ring, now); ok {
+			return alg, c
+		}
 		if c, ok := r.replaceDamaged(ring, now); ok {
 			return alg, c
 		}
@@ -164,6 +167,19 @@ func (r *Ring) activation(now time.Time, alg keys.Algorithm, rings rings) time.T
 		return now
 	}
 	return now.Add(r.schedule.Lead)
+}
+
+// revokeAgain revokes a key that this replica knows to be stolen and the store does not, since it was
+// restored from a backup, or lost its last transactions in a failover.
+func (r *Ring) revokeAgain(ring []keys.Key, now time.Time) (keys.Change, bool) {
+	stolen := r.held.Load().stolen
+	for _, k := range ring {
+		if _, ok := stolen[k.ID]; ok && k.CompromisedAt.IsZero() {
+			c, err := r.schedule.Revoke(ring, k.ID, now)
+			return c, err == nil && c.Step != ""
+		}
+	}
+	return keys.Change{}, false
 }
 
 // replaceDamaged retires a key that can no longer be opened by anyone, so that the next one takes

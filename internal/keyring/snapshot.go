@@ -3,6 +3,7 @@ package keyring
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,10 @@ type held struct {
 type snapshot struct {
 	keys []held
 	// past are keys that are removed and were not stolen, by kid.
-	past    map[string]past
+	past map[string]past
+	// stolen says since when this replica has known that keys are stolen, by kid. It is never taken
+	// back: a database that was restored, or failed over to a standby, may have forgotten it.
+	stolen  map[string]time.Time
 	damaged []Damage
 	roots   []root
 	rows    []SealedKey // all that were loaded
@@ -152,11 +156,12 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 	headers := s.schedule
 	for _, row := range s.rows {
 		over := row.CompromisedAt.Add(keys.Emergency)
-		if row.CompromisedAt.IsZero() || row.CompromisedAt.After(now) {
+		if row.CompromisedAt.IsZero() {
 			continue
 		}
+		next(row.CompromisedAt)
 		next(over)
-		if now.Before(over) {
+		if !now.Before(row.CompromisedAt) && now.Before(over) {
 			headers = s.schedule.Hurried()
 		}
 	}
@@ -196,8 +201,17 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 			known[h.key.ID] = h
 		}
 	}
-	s := &snapshot{schedule: r.schedule, askedAt: askedAt, rows: stored.Keys, past: make(map[string]past)}
+	s := &snapshot{schedule: r.schedule, askedAt: askedAt, rows: stored.Keys, past: make(map[string]past), stolen: make(map[string]time.Time)}
+	if before != nil {
+		maps.Copy(s.stolen, before.stolen)
+	}
 	for _, row := range stored.Keys {
+		if !row.CompromisedAt.IsZero() {
+			s.stolen[row.KID] = row.CompromisedAt
+		} else if at, ok := s.stolen[row.KID]; ok {
+			row.CompromisedAt = at
+			s.damaged = append(s.damaged, Damage{KID: row.KID, Algorithm: row.Algorithm, Err: ErrForgotten})
+		}
 		was, held := known[row.KID]
 		delete(known, row.KID)
 		if row.key(nil).State(stored.Now) == keys.Removed || !row.ErasedAt.IsZero() {
@@ -242,6 +256,9 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 	slices.SortFunc(s.keys, func(a, b held) int { return cmp.Compare(a.key.ID, b.key.ID) })
 	return s, nil
 }
+
+// ErrForgotten is the Err of a Damage of a key that was revoked, and is not any more as it is stored.
+var ErrForgotten = errors.New("the key was revoked as stolen, and its row in signing_key no longer says so")
 
 // ErrVanished is the Err of a Damage of a key that is no longer stored.
 var ErrVanished = errors.New("the row is gone from signing_key")

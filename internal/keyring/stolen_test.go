@@ -53,3 +53,69 @@ func TestAStolenKeyIsErasedWithBothHalves(t *testing.T) {
 		})
 	}
 }
+
+func TestADatabaseThatForgotAStolenKeyIsToldAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.start(t, 0)
+		stolen := sign(t, r.Ring, keys.ES256, time.Now().Add(time.Hour))
+		var backup []keyring.SealedKey
+		w.change(func(m *memory) { backup = slices.Clone(m.keys) })
+		if err := r.Revoke(t.Context(), kidOf(t, stolen), apply(w)); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		w.change(func(m *memory) { m.keys = backup })
+		r.Poke()
+		pass(time.Second)
+		check := func() {
+			t.Helper()
+			for _, verify := range []func(string, ...string) ([]byte, error){r.Verify, r.VerifyOld} {
+				if _, err := verify(stolen, typ); err == nil {
+					t.Error("a token of the stolen key is accepted")
+				}
+			}
+			if slices.Contains(published(t, r.Ring), kidOf(t, stolen)) {
+				t.Error("the stolen key is published")
+			}
+		}
+		check()
+		if d := r.Damaged(); !slices.ContainsFunc(d, func(d keyring.Damage) bool { return d.KID == kidOf(t, stolen) }) {
+			t.Errorf("nobody is told: %v", d)
+		}
+		pass(time.Minute)
+		check()
+		if kid := kidOf(t, sign(t, r.Ring, keys.ES256, time.Now().Add(time.Hour))); kid == kidOf(t, stolen) {
+			t.Error("the stolen key signs")
+		}
+		r.stop()
+		r = w.start(t, 0) // which knows what is stored, and nothing else
+		check()
+	})
+}
+
+func TestTheHeadersAfterATheftFollowAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.open(t, quick...)
+	stolen := kidOf(t, sign(t, r, keys.ES256, w.Now().Add(time.Hour)))
+	if err := r.Revoke(t.Context(), stolen, apply(w)); err != nil {
+		t.Fatal(err)
+	}
+	calm := keys.DefaultSchedule()
+	hurried := calm.Hurried()
+	for _, c := range []struct {
+		by   time.Duration
+		want string
+	}{
+		{0, hurried.CacheControl()},
+		{-time.Minute, calm.CacheControl()},
+		{time.Minute, hurried.CacheControl()},
+		{keys.Emergency, calm.CacheControl()},
+		{-time.Minute, hurried.CacheControl()},
+	} {
+		w.advance(c.by)
+		if got := r.CacheControl(); got != c.want {
+			t.Errorf("after %v: %s", c.by, got)
+		}
+	}
+}

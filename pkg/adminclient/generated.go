@@ -1352,7 +1352,8 @@ type Attention struct {
 	// Of the keys that it is about.
 	Algorithm string `json:"algorithm,omitzero"`
 	// For programs. One of "not_signing", "not_loaded", "no_active_key", "no_next_key", "damaged_key",
-	// "missing_row", "overdue", "clock_offset", "master_key", "unreadable", "laggards", "revoked".
+	// "missing_row", "forgotten_revocation", "overdue", "clock_offset", "master_key", "unreadable",
+	// "laggards", "revoked".
 	Code string `json:"code"`
 	// What to do about it.
 	Do string `json:"do"`
