@@ -66,7 +66,7 @@ func (r *remote) open() (crypto.Signer, error) {
 	if r.signer != nil {
 		return r.signer, nil
 	}
-	if r.err != nil && time.Since(r.failed) < retryOpen {
+	if r.err != nil && time.Since(r.failed) < retryOpen { //nolint:forbidigo // by the monotonic clock
 		return nil, r.err
 	}
 	if r.signer, r.err = r.ask(); r.err != nil {
