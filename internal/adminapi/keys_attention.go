@@ -12,7 +12,7 @@ import (
 
 // Attention is something about the keys that somebody should look at.
 type Attention struct {
-	Code      string `json:"code" enum:"not_signing,not_loaded,no_active_key,no_next_key,damaged_key,missing_row,forgotten_revocation,overdue,clock_offset,master_key,unreadable,laggards,revoked" doc:"For programs."`
+	Code      string `json:"code" enum:"not_signing,not_loaded,no_active_key,no_next_key,damaged_key,missing_row,forgotten_revocation,overdue,clock_offset,master_key,unreadable,not_counted,laggards,revoked" doc:"For programs."`
 	Urgent    bool   `json:"urgent" doc:"Something is wrong. Else it is good to know."`
 	Algorithm string `json:"algorithm,omitempty" doc:"Of the keys that it is about."`
 	KID       string `json:"kid,omitempty" doc:"The key that it is about."`
@@ -136,6 +136,15 @@ func sealedElsewhere(m OtherMaster) *Attention {
 	return &Attention{
 		Code: "master_key", Urgent: true, Text: fmt.Sprintf("%d values are encrypted under the former master key %s.", m.Values, m.MasterKey),
 		Do: "Once every replica has the present key as keys.master and that one among keys.master_previous, run signet keys rewrap.",
+	}
+}
+
+// notCounted keeps the absence of other master keys from being taken for their end.
+func notCounted() Attention {
+	return Attention{
+		Code: "not_counted",
+		Text: "What is encrypted under which master key could not be counted within seconds: there is much of it, or it is locked.",
+		Do:   "Nothing, unless you are about to take a former master key out of the settings: run signet keys rewrap first, which takes its time and says when nothing is left.",
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 	maxLaggards = 20
 	// setsSeen is how far back the sets of keys are known that somebody may hold.
 	setsSeen = 7 * 24 * time.Hour
+	// countingTime is how long everything that is encrypted may be counted for a status: what else it says
+	// does not wait for millions of rows.
+	countingTime = 5 * time.Second
 )
 
 // KeysStatus is how the rotation of keys stands, as the replica that answers knows it.
@@ -35,7 +38,7 @@ type KeysStatus struct {
 	Rings            []KeyRing   `json:"rings" nullable:"false" doc:"The keys of each algorithm that is in use."`
 
 	MasterKey   string        `json:"master_key" doc:"Fingerprint of the present master key."`
-	OtherMaster []OtherMaster `json:"other_master_keys" nullable:"false" doc:"Values that are encrypted under another one. rewrap-keys brings them under the present one."`
+	OtherMaster []OtherMaster `json:"other_master_keys" nullable:"false" doc:"Values that are encrypted under another one. rewrap-keys brings them under the present one. Empty, with not_counted in attention, when they could not be counted within seconds."`
 
 	Attention []Attention `json:"attention" nullable:"false" doc:"What somebody should look at, the urgent first. Empty when all is well."`
 }
@@ -125,10 +128,14 @@ func (a *API) keysStatus(ctx context.Context, actor admin.Actor, _ *struct{}) (*
 	for _, alg := range s.Algorithms() {
 		out.Rings = append(out.Rings, ringOf(s, alg, chosen, held))
 	}
-	if out.OtherMaster, err = a.otherMasters(ctx); err != nil {
-		a.Log.WarnContext(ctx, "status of keys: what is encrypted under which master key is not known", "error", err)
-	}
+	bounded, cancel := context.WithTimeout(ctx, countingTime)
+	defer cancel()
+	out.OtherMaster, err = a.otherMasters(bounded)
 	out.Attention = attention(s, out)
+	if err != nil {
+		a.Log.WarnContext(ctx, "status of keys: what is encrypted under which master key is not known", "error", err)
+		out.Attention = append(out.Attention, notCounted())
+	}
 	return &plain[KeysStatus]{out}, nil
 }
 

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -126,6 +127,21 @@ func TestTheStatusOfTheKeysCountsWhoChoseAnAlgorithmAndWhoHoldsAKey(t *testing.T
 	laggards := held["laggards"].([]any)
 	if held["holding"] != 1.0 || held["lacking"] != 1.0 || len(laggards) != 1 || laggards[0].(map[string]any)["agent"] != "behind" || laggards[0].(map[string]any)["address"] != "192.0.2.2" {
 		t.Errorf("%v", held)
+	}
+}
+
+func TestAStatusDoesNotTakeWhatItCouldNotCountForNothing(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	opal := a.AdminToken(t, apptest.Opal, "signet")
+	conn := connect(t, a)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE pending_link IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	s := a.Admin(t, opal, http.MethodGet, "/keys/status", nil)
+	if s.Status != http.StatusOK || !strings.Contains(s.Raw, `"code":"not_counted","urgent":false`) || !strings.Contains(s.Raw, `"other_master_keys":[]`) {
+		t.Errorf("%d %s", s.Status, s.Raw)
 	}
 }
 

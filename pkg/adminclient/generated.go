@@ -1353,7 +1353,7 @@ type Attention struct {
 	Algorithm string `json:"algorithm,omitzero"`
 	// For programs. One of "not_signing", "not_loaded", "no_active_key", "no_next_key", "damaged_key",
 	// "missing_row", "forgotten_revocation", "overdue", "clock_offset", "master_key", "unreadable",
-	// "laggards", "revoked".
+	// "not_counted", "laggards", "revoked".
 	Code string `json:"code"`
 	// What to do about it.
 	Do string `json:"do"`
@@ -2018,6 +2018,7 @@ type KeysStatus struct {
 	// By the clock of the database, which all replicas go by.
 	Now time.Time `json:"now"`
 	// Values that are encrypted under another one. rewrap-keys brings them under the present one.
+	// Empty, with not_counted in attention, when they could not be counted within seconds.
 	OtherMasterKeys []OtherMaster `json:"other_master_keys"`
 	// The keys of each algorithm that is in use.
 	Rings    []KeyRing   `json:"rings"`
