@@ -214,8 +214,9 @@ func (r *Ring) Document() (body []byte, etag string) {
 	return v.document, v.etag
 }
 
-// CacheControl returns the Cache-Control header that belongs to Document: that of the schedule, and a
-// shorter one for a day after a key was stolen.
+// CacheControl returns the Cache-Control header that belongs to Document: that of the schedule, a
+// shorter one for a day after a key was stolen, and one that has caches ask each time while an algorithm
+// has no keys, as in the first seconds of an installation.
 func (r *Ring) CacheControl() string { return r.current().cacheControl }
 
 // Algorithms returns those that Sign accepts now, in the configured order; after them those that are no

@@ -61,6 +61,10 @@ func TestFirstStart(t *testing.T) {
 	if len(w.keys) != 2 || len(w.secrets) != 1 {
 		t.Errorf("Open stored %d keys and %d secrets; RSA keys are for later", len(w.keys), len(w.secrets))
 	}
+	// Nobody is to keep a document that lacks keys which sign as soon as they are made.
+	if got := r.CacheControl(); got != "public, max-age=0, stale-while-revalidate=0, stale-if-error=86400" {
+		t.Errorf("CacheControl without RSA keys = %s", got)
+	}
 	for _, alg := range r.Algorithms() {
 		token := sign(t, r, alg, w.Now().Add(time.Hour))
 		if payload, err := r.Verify(token, typ); err != nil || string(payload) != "payload" {

@@ -64,6 +64,9 @@ type snapshot struct {
 	damaged []Damage
 	roots   []root
 	rows    []SealedKey // all that were loaded
+	// lacking says that an algorithm of the settings has no keys yet, or lost all of them: those that
+	// are made then sign at once.
+	lacking bool
 	// schedule gives the signer lag and the headers.
 	schedule keys.Schedule
 	// askedAt is when it was asked for, by this replica's own clock.
@@ -165,6 +168,9 @@ func (s *snapshot) look(now time.Time) (*view, error) {
 			headers = s.schedule.Hurried()
 		}
 	}
+	if s.lacking {
+		headers.MaxAge, headers.StaleWhileRevalidate = 0, 0 // who keeps this document would not have those keys
+	}
 	v.cacheControl = headers.CacheControl()
 	v.roots = orderRoots(s.roots, now, next)
 	return v, nil
@@ -244,6 +250,9 @@ func (r *Ring) assemble(before *snapshot, stored Stored, askedAt time.Time) (*sn
 			s.damaged = append(s.damaged, Damage{KID: h.key.ID, Algorithm: string(h.key.Algorithm), Err: ErrVanished, Held: true})
 		}
 	}
+	s.lacking = slices.ContainsFunc(r.algorithms, func(alg keys.Algorithm) bool {
+		return !slices.ContainsFunc(s.keys, func(h held) bool { return h.signs && h.key.Algorithm == alg })
+	})
 	var err error
 	if s.roots, err = openRoots(r.envelope, before, stored.Secrets); err != nil {
 		return nil, err
