@@ -124,6 +124,11 @@ func wrap(what string, err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%s: %w", what, errdefs.ErrNotFound)
 	}
+	// Whatever PostgreSQL says to who connects, such as that the database takes no connections, it is
+	// nothing about the request.
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return fmt.Errorf("%s: %w: %w", what, errdefs.ErrUnavailable, err)
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pg.Code == "23505": // unique_violation
@@ -137,8 +142,7 @@ func wrap(what string, err error) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	_, network := errors.AsType[net.Error](err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if network || connecting || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed) {
+	if network || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed) {
 		return fmt.Errorf("%s: %w: %w", what, errdefs.ErrUnavailable, err)
 	}
 	// A connection that breaks while in use surfaces as io.ErrUnexpectedEOF or a closed
