@@ -77,6 +77,7 @@ const discoveryGolden = `{
 func TestTheKeySetIsPublicCachedAndHoldsNoPrivatePart(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
+	settled(t, a)
 	out := a.Get(t, "/.well-known/jwks.json")
 	h := out.Header
 	if h.Get("Content-Type") != "application/jwk-set+json" || !strings.Contains(h.Get("Cache-Control"), "max-age=300") ||

@@ -30,6 +30,7 @@ func called(agent string) func(*http.Request) {
 func TestIfNoneMatchIsReadAsTheStandardSays(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
+	settled(t, a)
 	full := a.Get(t, jwksPath)
 	etag := full.Header.Get("ETag")
 	for name, c := range map[string]struct {
@@ -75,6 +76,7 @@ func TestIfNoneMatchIsReadAsTheStandardSays(t *testing.T) {
 func TestTheKeySetIsServedWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
+	settled(t, a)
 	before := a.Get(t, jwksPath)
 	etag := before.Header.Get("ETag")
 	comeBack := takeDatabase(t, a)
@@ -99,6 +101,7 @@ func TestConditionalRequestsShowWhoHoldsWhichKeys(t *testing.T) {
 	t.Parallel()
 	proxied := apptest.With("SIGNET_SERVER_TRUSTED_PROXIES", "127.0.0.1/32")
 	a := apptest.Start(t, proxied)
+	settled(t, a)
 	etag := a.Get(t, jwksPath).Header.Get("ETag")
 	for _, c := range []struct{ agent, address, condition string }{
 		{"current", "192.0.2.1", etag},
@@ -124,6 +127,7 @@ func TestConditionalRequestsShowWhoHoldsWhichKeys(t *testing.T) {
 func TestWhoStillHoldsAFormerSetShows(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
+	settled(t, a)
 	former := a.Get(t, jwksPath).Header.Get("ETag")
 	for _, agent := range []string{"quick", "slow"} {
 		a.Get(t, jwksPath, conditional(former), called(agent))
