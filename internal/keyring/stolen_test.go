@@ -98,6 +98,12 @@ func TestTheHeadersAfterATheftFollowAClockThatGoesBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.open(t, quick...)
 	stolen := kidOf(t, sign(t, r, keys.ES256, w.Now().Add(time.Hour)))
+	w.change(func(m *memory) { // so that nothing but its theft happens today
+		k := m.row(t, keys.ES256, true)
+		k.RetiredAt, k.RemovedAt = w.Now().Add(-time.Hour), w.Now().Add(-time.Hour)
+		m.keys[slices.IndexFunc(m.keys, func(k keyring.SealedKey) bool { return k.KID != stolen && k.Algorithm == string(keys.ES256) })].PublishedAt = w.Now().Add(-2 * time.Hour)
+	})
+	w.advance(time.Hour)
 	if err := r.Revoke(t.Context(), stolen, apply(w)); err != nil {
 		t.Fatal(err)
 	}
