@@ -45,6 +45,8 @@ func TestFaultsNameTheSettingAndTheFix(t *testing.T) {
 		{"an algorithm in small letters", "keys: {algorithms: [es256, RS256]}\n", nil, `"es256" is no algorithm`},
 		{"no RS256", "", []string{"SIGNET_KEYS_ALGORITHMS=EdDSA,ES256"}, "keys.algorithms (SIGNET_KEYS_ALGORITHMS): RS256 is missing, which every application may rely on (OpenID Connect Core §15.1)"},
 		{"an algorithm twice", "keys: {algorithms: [RS256, ES256, RS256]}\n", nil, "keys.algorithms (SIGNET_KEYS_ALGORITHMS): RS256 is there twice"},
+		{"a signer lag that no replica keeps", "", []string{"SIGNET_KEYS_SIGNER_LAG=100ms"}, "keys.signer_lag (SIGNET_KEYS_SIGNER_LAG): 100ms is shorter than replicas need: write at least 200ms"},
+		{"no time to propagate", "keys: {propagation: 0s}\n", nil, "keys.propagation (SIGNET_KEYS_PROPAGATION): 0s is shorter than replicas need: write at least 200ms"},
 
 		{"no issuer", "", []string{"SIGNET_ISSUER="}, "issuer (SIGNET_ISSUER): required"},
 		{"relative issuer", "", []string{"SIGNET_ISSUER=id.example.com"}, `"id.example.com" is not an absolute URL`},

@@ -69,6 +69,10 @@ func validateSchedule(c Config, f *faults) {
 		f.add("keys.caches", "%d is out of range: write at most 10", c.Keys.Caches)
 		return
 	}
+	// Replicas ask the database twice in each of them, and no more than ten times a second.
+	const least = 200 * time.Millisecond
+	f.require("keys.propagation", c.Keys.Propagation >= least, "%s is shorter than replicas need: write at least %s", format(c.Keys.Propagation), format(least))
+	f.require("keys.signer_lag", c.Keys.SignerLag >= least, "%s is shorter than replicas need: write at least %s", format(c.Keys.SignerLag), format(least))
 	err := c.Schedule().Validate()
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
