@@ -81,7 +81,7 @@ func (r *remote) ask() (crypto.Signer, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), custodianTimeout)
 	defer cancel()
-	signer, err := r.custodian.Open(ctx, r.reference)
+	signer, err := within(ctx, func(ctx context.Context) (crypto.Signer, error) { return r.custodian.Open(ctx, r.reference) }, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -90,4 +90,33 @@ func (r *remote) ask() (crypto.Signer, error) {
 		return nil, fmt.Errorf("%s: it has another key under that reference: %w", r.name, keys.ErrKey)
 	}
 	return signer, nil
+}
+
+// within asks a custodian and waits no longer than ctx lives: what goes on in the module of an HSM
+// cannot be interrupted, and whoever waits for it here keeps the keys from being loaded. What comes too
+// late is handed to late, which may be nil. The error of an answer that does not come is
+// errdefs.ErrUnavailable.
+func within[T any](ctx context.Context, ask func(context.Context) (T, error), late func(T)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer) // taken, or late
+	go func() {
+		value, err := ask(ctx)
+		select {
+		case answers <- answer{value, err}:
+		case <-ctx.Done():
+			if err == nil && late != nil {
+				late(value)
+			}
+		}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("%w: it does not answer: %w", errdefs.ErrUnavailable, context.Cause(ctx))
+	}
 }

@@ -158,3 +158,29 @@ func TestAReplicaWithoutTheMasterKeyErasesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestACustodianThatHangsKeepsNobodyFromHearingOfATheft(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		v, with := newVault()
+		r := w.start(t, 0, with)
+		other := w.start(t, 0)
+		stolen := sign(t, r.Ring, keys.ES256, time.Now().Add(time.Hour))
+		v.change(func() { v.hang = make(chan struct{}) })
+		before := v.set(false)
+		pass(30*day - time.Second) // until a key is to be made
+		if err := other.Revoke(t.Context(), kidOf(t, stolen), apply(w)); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		if _, err := r.Verify(stolen, typ); err == nil {
+			t.Error("it does not know of the theft an hour later")
+		}
+		other.stop()
+		r.stop()
+		close(v.hang)
+		pass(time.Minute)
+		if n := v.set(false); n > before {
+			t.Errorf("%d keys in the vault instead of %d: what was made too late is still there", n, before)
+		}
+	})
+}

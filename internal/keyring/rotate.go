@@ -413,7 +413,10 @@ func (r *Ring) destroy(ctx context.Context, where *remote) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, custodianTimeout)
 	defer cancel()
-	if err := r.custodian.Destroy(bounded, where.reference); err != nil {
+	_, err := within(bounded, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, r.custodian.Destroy(ctx, where.reference)
+	}, nil)
+	if err != nil {
 		return fmt.Errorf("%s: %w", where.name, err)
 	}
 	return nil
@@ -506,12 +509,22 @@ func (r *Ring) generate(ctx context.Context, alg keys.Algorithm) (SealedKey, *re
 		row, err := SealKey(r.envelope, k, private)
 		return row, nil, err
 	}
-	private, where, err := r.custodian.Generate(ctx, alg)
+	name := r.custodian.Name()
+	kept, err := within(ctx, func(ctx context.Context) (*remote, error) {
+		private, where, err := r.custodian.Generate(ctx, alg)
+		if err != nil {
+			return nil, err
+		}
+		return &remote{name: name, reference: where, public: private.Public()}, nil
+	}, func(late *remote) {
+		if err := r.destroy(context.WithoutCancel(ctx), late); err != nil {
+			r.log.WarnContext(ctx, "a key that was made too late is left behind where it is kept", "custodian", name, "error", err)
+		}
+	})
 	if err != nil {
-		return SealedKey{}, nil, fmt.Errorf("%s: %w", r.custodian.Name(), err)
+		return SealedKey{}, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	kept := &remote{name: r.custodian.Name(), reference: where, public: private.Public()}
-	row, err := r.sealKept(alg, private.Public(), where)
+	row, err := r.sealKept(alg, kept.public, kept.reference)
 	if err != nil {
 		return SealedKey{}, nil, errors.Join(err, r.destroy(context.WithoutCancel(ctx), kept))
 	}

@@ -602,6 +602,7 @@ type vault struct {
 	// lacks are algorithms of which it makes no keys, stuck that it destroys none.
 	lacks []keys.Algorithm
 	stuck bool
+	hang  chan struct{} // what Generate and Destroy wait for, whatever their context says; nil: nothing
 }
 
 type kept struct {
@@ -622,7 +623,18 @@ func (k kept) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 
 func (v *vault) Name() string { return "vault" }
 
+// wait hangs as a module of an HSM may.
+func (v *vault) wait() {
+	v.mu.Lock()
+	hang := v.hang
+	v.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+}
+
 func (v *vault) Generate(_ context.Context, alg keys.Algorithm) (crypto.Signer, []byte, error) {
+	v.wait()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.down || slices.Contains(v.lacks, alg) {
@@ -645,6 +657,7 @@ func (v *vault) Open(_ context.Context, reference []byte) (crypto.Signer, error)
 }
 
 func (v *vault) Destroy(_ context.Context, reference []byte) error {
+	v.wait()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.stuck {
