@@ -20,6 +20,12 @@ func (v *vault) change(f func()) {
 	f()
 }
 
+func (v *vault) has(kid string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.keys["at "+kid] != nil
+}
+
 func newVault() (*vault, func(*keyring.Config)) {
 	v := &vault{keys: map[string]crypto.Signer{}}
 	return v, func(c *keyring.Config) { c.Custodian = v }
@@ -40,7 +46,7 @@ func TestAKeyWhoseCommitWasNotAnsweredIsNotDestroyed(t *testing.T) {
 		}
 		w.change(func(m *memory) {
 			for _, row := range m.keys {
-				if kept := v.keys["at "+row.KID] != nil; !kept && row.KID != first {
+				if kept := v.has(row.KID); !kept && row.KID != first {
 					t.Errorf("key %s is stored and was destroyed", row.KID)
 				}
 			}
@@ -99,7 +105,7 @@ func TestAKeyIsErasedOnlyOnceItsCustodianDestroyedIt(t *testing.T) {
 		v.change(func() { v.stuck = false })
 		w.start(t, 0, with)
 		pass(time.Hour)
-		if k := row(); k.ErasedAt.IsZero() || v.keys["at "+first] != nil {
+		if k := row(); k.ErasedAt.IsZero() || v.has(first) {
 			t.Errorf("%+v is not erased", k)
 		}
 	})

@@ -407,8 +407,9 @@ func TestThePrivateHalfOfARemovedKeyIsDestroyedAndItsOldTokensAreKnown(t *testin
 		other := newWorld(t)
 		forged := other.start(t, 0)
 		theirs := sign(t, forged.Ring, keys.ES256, time.Now().Add(time.Hour))
+		var k keyring.SealedKey
+		other.change(func(m *memory) { k = *m.row(t, keys.ES256, true) })
 		w.change(func(m *memory) {
-			k := *other.row(t, keys.ES256, true)
 			k.RetiredAt, k.RemovedAt, k.ErasedAt = time.Now(), time.Now(), time.Now()
 			m.keys = append(m.keys, k)
 			k = erased // and a removed one does not come back
