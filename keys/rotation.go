@@ -116,7 +116,7 @@ func (s Schedule) succeed(signing, waiting []Key, now time.Time) (Change, bool) 
 		}
 	}
 	last := signing[len(signing)-1]
-	for _, next := range waiting {
+	for i, next := range waiting {
 		if next.PublishedAt.IsZero() {
 			next.PublishedAt = now
 			next.ActivatedAt = time.Time{}
@@ -124,6 +124,9 @@ func (s Schedule) succeed(signing, waiting []Key, now time.Time) (Change, bool) 
 		}
 		if next.ActivatedAt.IsZero() || !last.RetiredAt.Equal(next.ActivatedAt) {
 			return s.plan(StepPlan, last, next, s.due(last, next, now)), true
+		}
+		if least := next.PublishedAt.Add(s.Lead); next.ActivatedAt.Before(least) { // planned with a shorter lead
+			return s.move(StepPlan, last, waiting[i:], least, now), true
 		}
 		last = next
 	}
@@ -165,7 +168,7 @@ func (s Schedule) move(step Step, last Key, waiting []Key, at, now time.Time) Ch
 }
 
 // Align returns the change that a planned activation needs because it was planned by another
-// schedule: it is put off if its key would sign too early, and comes earlier if it is due earlier.
+// schedule: it comes earlier if it is due earlier. (Step puts off what would come too early.)
 // Call it once after a start, not again and again: replicas whose settings differ for the time of
 // an upgrade would take turns.
 func (s Schedule) Align(ring []Key, now time.Time) (Change, bool) {
@@ -174,13 +177,7 @@ func (s Schedule) Align(ring []Key, now time.Time) (Change, bool) {
 		return Change{}, false
 	}
 	last, next := signing[len(signing)-1], waiting[0]
-	least, due := latest(next.PublishedAt.Add(s.Lead), now), s.due(last, next, now)
-	switch at := next.ActivatedAt; {
-	case at.IsZero() || next.PublishedAt.IsZero():
-		return Change{}, false
-	case at.Before(least):
-		return s.move(StepPlan, last, waiting, least, now), true
-	case at.After(due):
+	if due := s.due(last, next, now); !next.PublishedAt.IsZero() && next.ActivatedAt.After(due) {
 		return s.move(StepPlan, last, waiting, due, now), true
 	}
 	return Change{}, false

@@ -82,3 +82,30 @@ func TestAStolenKeyIsForgottenWhenEveryCacheOnTheWayHasAskedAgain(t *testing.T) 
 		t.Errorf("%v with a cache on the way", twice)
 	}
 }
+
+// TestAnActivationThatIsTooEarlyForALongerLeadIsPutOff: while settings are rolled out, a replica with
+// the shorter lead may have planned it.
+func TestAnActivationThatIsTooEarlyForALongerLeadIsPutOff(t *testing.T) {
+	t.Parallel()
+	short := keys.DefaultSchedule()
+	short.Period = short.Lead
+	long := short
+	long.Lead += 24 * time.Hour
+	begin := short.Begin(t0, t0)
+	ring := []keys.Key{begin.New[0], begin.New[1]}
+	ring[0].ID, ring[1].ID = "first", "second"
+	now := t0.Add(time.Hour)
+	if c, ok := short.Step(ring, now); ok {
+		t.Fatalf("the schedule that planned it: %+v", c)
+	}
+	c, ok := long.Step(ring, now)
+	if want := t0.Add(long.Lead); !ok || c.Step != keys.StepPlan || len(c.Keys) != 2 || !c.Keys[0].RetiredAt.Equal(want) || !c.Keys[1].ActivatedAt.Equal(want) {
+		t.Fatalf("%+v, %v", c, ok)
+	}
+	if c, ok := long.Step(c.Keys, now); ok {
+		t.Errorf("once more: %+v", c)
+	}
+	if c, ok := short.Step(c.Keys, now); ok {
+		t.Errorf("the shorter one takes it back: %+v", c)
+	}
+}
