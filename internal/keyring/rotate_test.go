@@ -339,6 +339,26 @@ func TestAKeyWhoseRowVanishedIsPublishedAsLongAsItsTokensLive(t *testing.T) {
 	})
 }
 
+func TestAKeyWhoseRowVanishedSignsNoMoreAlthoughNoOtherDoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.open(t, keys.ES256)
+	kid := kidOf(t, sign(t, r, keys.ES256, w.Now().Add(time.Hour)))
+	w.change(func(m *memory) {
+		m.keys = slices.DeleteFunc(m.keys, func(k keyring.SealedKey) bool { return k.KID == kid })
+	})
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody may have deleted it for a reason.
+	if token, err := r.Sign(t.Context(), keys.ES256, typ, nil, w.Now().Add(time.Hour)); !errors.Is(err, errdefs.ErrUnavailable) {
+		t.Errorf("Sign: %q, %v", token, err)
+	}
+	if !slices.Contains(published(t, r), kid) {
+		t.Error("it is no longer published")
+	}
+}
+
 func TestWhenEveryRowVanishedNewKeysSignAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.start(t, 0)
