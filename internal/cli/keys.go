@@ -121,7 +121,8 @@ func (c *CLI) keysRevoke() *cobra.Command {
 
   - the key is no longer published, and every replica refuses what it signed within a second, or a poll
     interval where notifications do not arrive;
-  - the next key signs at once. Verifiers have held it for as long as it has been published;
+  - the next key signs at once. Verifiers have held it for as long as it has been published; if that is less
+    than the lead, some refuse its tokens until they have fetched the JWKS;
   - a fresh next key is published, and the private half of the stolen one is destroyed;
   - access tokens that it signed are refused. Applications refresh them; people stay signed in. Your own
     sign-in here is refreshed as well; an access token in SIGNET_TOKEN is not.
@@ -152,7 +153,7 @@ answer says how long that may take. To replace a key that nobody stole, use sign
 		}
 		signs, next := "no key", "none yet"
 		if done.Signs != nil {
-			signs = done.Signs.KID
+			signs = done.Signs.KID + ", published " + when(done.Signs.PublishedAt)
 		}
 		if done.Next != nil {
 			next = done.Next.KID + ", from " + when(done.Next.ActivatedAt)

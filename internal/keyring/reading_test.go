@@ -23,7 +23,7 @@ func set(t *testing.T, now time.Time, d time.Duration) time.Time {
 		loc  *time.Location
 	}
 	moved := now.Add(d)
-	(*layout)(unsafe.Pointer(&moved)).mono -= int64(d) //nolint:gosec // checked below
+	(*layout)(unsafe.Pointer(&moved)).mono -= int64(d) // checked below
 	if moved.Sub(now) != 0 || moved.Round(0).Sub(now.Round(0)) != d {
 		t.Fatalf("time.Time is made in another way now: %v and %v", moved.Sub(now), moved.Round(0).Sub(now.Round(0)))
 	}
