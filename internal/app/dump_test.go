@@ -439,24 +439,30 @@ func theSearchFinds(t *testing.T, a *apptest.App, secrets map[string][]byte) {
 		}
 	}
 	exec("CREATE TABLE careless (b bytea, s text, j jsonb)")
-	var scalar, der []byte
+	var der []byte // of some ES256 key
+	var key *ecdsa.PrivateKey
 	for what, s := range secrets {
-		switch {
-		case strings.HasSuffix(what, ": scalar"):
-			scalar = s
-		case strings.HasSuffix(what, ": PKCS #8") && len(s) < 200:
-			der = s
+		if !strings.HasSuffix(what, ": PKCS #8") {
+			continue
 		}
+		if private, err := x509.ParsePKCS8PrivateKey(s); err != nil {
+			t.Fatal(err)
+		} else if ec, ok := private.(*ecdsa.PrivateKey); ok {
+			key, der = ec, s
+		}
+	}
+	if key == nil {
+		t.Fatal("no ES256 key")
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
 	}
 	jwk, err := json.Marshal(map[string]string{"kty": "EC", "d": base64.RawURLEncoding.EncodeToString(scalar)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sec1, err := x509.MarshalECPrivateKey(private.(*ecdsa.PrivateKey))
+	sec1, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/signet-id/signet/internal/id"
 	"github.com/signet-id/signet/internal/importer"
 	"github.com/signet-id/signet/internal/invitation"
+	"github.com/signet-id/signet/internal/keyring"
 	"github.com/signet-id/signet/internal/mail"
 	"github.com/signet-id/signet/internal/maillink"
 	"github.com/signet-id/signet/internal/postgres"
@@ -405,6 +406,12 @@ func attempts() map[string]func(f *foreign) (got int, err error) {
 		},
 		"Connectors.Delete": func(f *foreign) (int, error) {
 			return tried(f.own, f.shared)(func(c id.Connector) error { return f.Connectors().Delete(f.ctx, f.act("test.attempt"), c, keep, true) })
+		},
+		"Keys.Act": func(f *foreign) (int, error) {
+			_, err := f.Keys().Act(f.ctx, f.act("test.attempt"), func(keyring.Stored) (keyring.Edit, error) {
+				return keyring.Edit{}, errors.New("a tenant's administrator got to the keys")
+			})
+			return 1, err
 		},
 		"Providers.ListConnectors": func(f *foreign) (int, error) {
 			l, err := f.Providers().ListConnectors(f.ctx, f.acme)
