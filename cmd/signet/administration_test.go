@@ -16,6 +16,7 @@ func TestTheAdministratorsCommandsBehaveAsScripted(t *testing.T) {
 		Dir: "testdata/administration",
 		Setup: func(env *testscript.Env) error {
 			app := apptest.Start(t)
+			app.AwaitKeys(t)
 			env.Setenv("SIGNET_URL", app.URL)
 			env.Setenv("SIGNET_TOKEN", app.AdminToken(t, apptest.Opal, "signet"))
 			env.Setenv("GLOBEX_TOKEN", app.AdminToken(t, apptest.Greta, "globex"))

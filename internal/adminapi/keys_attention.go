@@ -109,10 +109,17 @@ func damage(k keyring.KeyStatus) *Attention {
 	return out
 }
 
+// starting reports whether the first keys of the installation were made a moment ago.
+func starting(s keyring.Status) bool {
+	return len(s.Keys) > 0 && s.Now.Sub(s.Keys[0].CreatedAt) < time.Minute
+}
+
 // standing says whether the keys of an algorithm move on.
 func standing(s keyring.Status, r KeyRing) *Attention {
 	out := &Attention{Urgent: true, Algorithm: r.Algorithm, Do: "See the log of the replicas for \"could not rotate keys\"; each tries again by itself."}
 	switch {
+	case r.Active == nil && r.Next == nil && starting(s):
+		return nil // RSA keys take a moment to make
 	case r.Active == nil && (r.Next == nil || r.Next.ActivatedAt == nil || s.Now.After(*r.Next.ActivatedAt)):
 		out.Code, out.Text = "no_active_key", "No "+r.Algorithm+" key signs. Whatever is to be signed with it is refused with 503."
 	case r.Active != nil && r.Next == nil:

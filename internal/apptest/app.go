@@ -171,6 +171,20 @@ func Start(t testing.TB, opts ...Option) *App {
 	return a
 }
 
+// AwaitKeys waits until keys of both algorithms are published: RSA keys are made after the start.
+func (a *App) AwaitKeys(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; {
+		if set, _ := a.Get(t, "/.well-known/jwks.json").JSON["keys"].([]any); len(set) >= 4 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the keys of an algorithm are never published")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // Stop shuts the application down and waits for it.
 func (a *App) Stop(t testing.TB) {
 	t.Helper()
