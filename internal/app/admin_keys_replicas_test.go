@@ -118,7 +118,7 @@ func TestEveryKindOfTokenFollowsTheRotation(t *testing.T) {
 	t.Parallel()
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
-	eventually(t, "there are RSA keys", func() bool { return len(items(t, a.Admin(t, opal, http.MethodGet, "/keys", nil))) == 4 })
+	a.AwaitKeys(t)
 	if got := a.Admin(t, opal, http.MethodPatch, "/clients/web", map[string]any{"id_token_algorithm": "RS256"}, "If-Match: *"); got.Status != http.StatusOK {
 		t.Fatalf("client: %d %s", got.Status, got.Raw)
 	}

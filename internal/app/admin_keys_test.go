@@ -74,7 +74,7 @@ func TestTheStatusOfTheKeysSaysWhatSignsWhatIsNextAndThatAllIsWell(t *testing.T)
 	t.Parallel()
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
-	eventually(t, "there are RSA keys", func() bool { return len(items(t, a.Admin(t, opal, http.MethodGet, "/keys", nil))) == 4 })
+	a.AwaitKeys(t)
 	active, next := keyOf(t, a, opal, "ES256", "active"), keyOf(t, a, opal, "ES256", "next")
 	if kidOf(t, opal) != active["kid"] {
 		t.Error("the active key is not the one that signs")
@@ -114,7 +114,7 @@ func TestTheStatusOfTheKeysCountsWhoChoseAnAlgorithmAndWhoHoldsAKey(t *testing.T
 	t.Parallel()
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
-	eventually(t, "there are RSA keys", func() bool { return len(items(t, a.Admin(t, opal, http.MethodGet, "/keys", nil))) == 4 })
+	a.AwaitKeys(t)
 	exec(t, a, "UPDATE client SET id_token_algorithm = 'RS256' WHERE id IN ('spa', 'web')")
 	exec(t, a, "UPDATE resource_server SET signing_algorithm = 'RS256' WHERE audience = $1", apptest.Orders)
 	tag := a.Get(t, "/.well-known/jwks.json").Header.Get("ETag")
@@ -151,7 +151,7 @@ func TestOnlyAdministratorsOfTheInstallationSeeAndChangeKeys(t *testing.T) {
 	opal := a.AdminToken(t, apptest.Opal, "signet")
 	active := keyOf(t, a, opal, "ES256", "active")["kid"].(string)
 	keysNow := func() string { return a.Get(t, "/.well-known/jwks.json").Raw }
-	eventually(t, "there are RSA keys", func() bool { return len(items(t, a.Admin(t, opal, http.MethodGet, "/keys", nil))) == 4 })
+	a.AwaitKeys(t)
 	before := keysNow()
 	reader, greta, ofTenant := machineToken(t, a, "robot-reader"), a.AdminToken(t, apptest.Greta, "globex"), machineToken(t, a, "robot-of-initech")
 	for _, c := range []struct {
@@ -182,7 +182,7 @@ func TestARotationWaitsUntilVerifiersHoldTheNextKey(t *testing.T) {
 	a := apptest.Start(t)
 	opal := a.AdminToken(t, apptest.Opal, "signet")
 	active, next := keyOf(t, a, opal, "ES256", "active"), keyOf(t, a, opal, "ES256", "next")
-	eventually(t, "there are RSA keys", func() bool { return len(items(t, a.Admin(t, opal, http.MethodGet, "/keys", nil))) == 4 })
+	a.AwaitKeys(t)
 	out := a.Admin(t, opal, http.MethodPost, "/keys/rotate", nil, "Idempotency-Key: one")
 	rotated := items(t, out)
 	if len(rotated) != 2 || rotated[0]["algorithm"] != "ES256" || rotated[0]["kid"] != next["kid"] || rotated[0]["signs"] != false || rotated[1]["algorithm"] != "RS256" ||

@@ -44,7 +44,7 @@ func holdsRotation(t *testing.T, a *apptest.App) {
 // settled waits until the keys are made that a start does not wait for.
 func settled(t *testing.T, a *apptest.App) {
 	t.Helper()
-	eventually(t, "RSA keys are published", func() bool { return len(a.Get(t, jwksPath).JSON["keys"].([]any)) == 4 })
+	a.AwaitKeys(t)
 }
 
 func TestAReplicaWithoutADatabaseSignsNoLongerThanTheLagAfterItsKeyRetired(t *testing.T) {

@@ -119,7 +119,7 @@ func TestAnAlgorithmThatTheCustodianLacksKeepsNoOtherFromRotating(t *testing.T) 
 		v.change(func() { v.lacks = []keys.Algorithm{keys.EdDSA} })
 		w.change(func(m *memory) { m.chosen = []keys.Algorithm{keys.EdDSA} })
 		pass(61 * day)
-		if n := w.count2(); n < 4 || first == kidOf(t, sign(t, r.Ring, keys.ES256, time.Now().Add(time.Hour))) {
+		if n := w.made(); n < 4 || first == kidOf(t, sign(t, r.Ring, keys.ES256, time.Now().Add(time.Hour))) {
 			t.Errorf("%d keys: ES256 does not rotate", n)
 		}
 		v.change(func() { v.lacks = nil })

@@ -254,9 +254,6 @@ func (r *Ring) Keys() []keys.Key {
 // Damaged returns the keys that are stored and cannot be used, or are no longer stored and should be.
 func (r *Ring) Damaged() []Damage { return slices.Clone(r.held.Load().damaged) }
 
-// Schedule returns the schedule of the rotation.
-func (r *Ring) Schedule() keys.Schedule { return r.schedule }
-
 // Now returns the time by the store's clock, by which keys change their states.
 func (r *Ring) Now() time.Time { return r.now() }
 
