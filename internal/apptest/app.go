@@ -8,8 +8,10 @@ package apptest
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -200,14 +202,28 @@ func (a *App) Stop(t testing.TB) {
 	}
 }
 
+// freePort returns a port that nothing listens on. It is below those that systems give to outgoing
+// connections and to listeners that name none, so that none of these takes it before it is used.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, ports = 20000, 12000
+	for range 100 {
+		n, err := rand.Int(rand.Reader, big.NewInt(ports))
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := lowest + int(n.Int64())
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 // LogBuffer collects what the application logs.
